@@ -1,0 +1,29 @@
+import type { FeedState, Frame, Sound, Truth } from "./media.ts";
+
+export interface FeedStatus {
+  readonly state: FeedState;
+  /** Why it is not live, and what to do. */
+  readonly reason?: string;
+  /** When this state began, epoch ms. */
+  readonly since: number;
+}
+
+/** Where a feed's output goes. */
+export interface FeedSink {
+  frame(frame: Frame): void;
+  sound(sound: Sound): void;
+  /** Called on every change of state, the first included. */
+  status(feed: string, status: FeedStatus): void;
+}
+
+/** A camera or microphone: an ffmpeg child, or the simulated cell. */
+export interface FeedSource {
+  readonly id: string;
+  start(): void;
+  stop(): Promise<void>;
+  status(): FeedStatus;
+  /** Process id of its child, if one runs. */
+  readonly pid: number | undefined;
+  /** What was true of the sound between two moments (epoch ms); only simulated microphones know. */
+  truth?(from: number, to: number): Truth | undefined;
+}

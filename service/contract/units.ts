@@ -1,0 +1,37 @@
+import Type from "typebox";
+
+/** Milliseconds in one of each unit that a duration may be written in. */
+const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** Bytes in one of each unit that a size may be written in (decimal, as disks are sold). */
+const BYTES = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 } as const;
+
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+const SIZE = /^(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)$/;
+
+/** "250ms", "2s", "1.5m", "8h" or "30d" in milliseconds; undefined where the text is none of these. */
+export function parseDuration(text: string): number | undefined {
+  const match = DURATION.exec(text);
+  return match ? Math.round(Number(match[1]) * MS[match[2] as keyof typeof MS]) : undefined;
+}
+
+/** "24KB" or "2GB" in bytes; undefined where the text is none of these. */
+export function parseSize(text: string): number | undefined {
+  const match = SIZE.exec(text);
+  return match ? Math.round(Number(match[1]) * BYTES[match[2] as keyof typeof BYTES]) : undefined;
+}
+
+/** A duration: written as text ("2s"), read by the program as milliseconds (loadConfig turns one into the other). */
+export const Duration = (options: { default?: string; description: string }) =>
+  Type.Unsafe<number>({ type: "string", format: "perch-duration", pattern: DURATION.source, ...options });
+
+/** A size: written as text ("2GB"), read by the program as bytes. */
+export const Size = (options: { default?: string; description: string }) =>
+  Type.Unsafe<number>({ type: "string", format: "perch-size", pattern: SIZE.source, ...options });
+
+/** Names that stand in topics, paths and URLs. */
+export const Id = (description: string) =>
+  Type.String({ pattern: "^[a-z0-9][a-z0-9_-]{0,62}$", description });
+
+/** A value that may hold `${env:NAME}` or `${file:PATH}`, and that no log shows. */
+export const Secret = (description: string) =>
+  Type.String({ minLength: 1, format: "perch-secret", description });

@@ -1,0 +1,50 @@
+import type { AnswerSchema } from "../contract/answer.ts";
+import type { ImageShape, Ladder } from "../contract/models.ts";
+import type { Part } from "../kernel/part.ts";
+
+/** What one request puts to the model. Media are checked and encoded already. */
+export interface Prompt {
+  readonly question: string;
+  /** The answer's schema; free text without one. */
+  readonly schema?: AnswerSchema;
+  /** JPEG. */
+  readonly image?: Buffer;
+  /** WAV: 16 kHz, mono, 16 bit, at least 0.1 s. */
+  readonly audio?: Buffer;
+  /** Most tokens that a free text may have. Default 512. */
+  readonly maxTokens?: number;
+}
+
+export interface Reply {
+  /** What the model wrote. */
+  readonly text: string;
+  readonly tokens: { readonly prompt: number; readonly cached: number; readonly answer: number };
+  /** Time on the prompt, ms. */
+  readonly prompt: number;
+  /** Time on the answer, ms. */
+  readonly decode: number;
+}
+
+/** What stamps an answer: which file at which level produced it. */
+export interface EngineStamp {
+  readonly ladder: string;
+  readonly level: string;
+  /** First 16 hex digits of the text model's sha256. */
+  readonly model: string;
+}
+
+/** A model that answers: the supervised local one, or a server elsewhere. */
+export interface Engine extends Part {
+  readonly stamp: EngineStamp;
+  readonly image: ImageShape;
+  readonly order: Ladder["order"];
+  /** Requests that it answers side by side. */
+  readonly slots: number;
+  /** Resolves when it answers, rejects with ENGINE_UNAVAILABLE when the signal aborts first. */
+  ready(signal: AbortSignal): Promise<void>;
+  /**
+   * Asks once. Rejects with a PerchError: ENGINE_REFUSED (the request's own fault), ENGINE_FAILED (it
+   * died or hung under this request), ENGINE_UNAVAILABLE (it was not up), CANCELLED.
+   */
+  ask(prompt: Prompt, signal: AbortSignal): Promise<Reply>;
+}
