@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 /** Hash of texts and files: what a step's result depends on. */
 export function keyOf(...parts) {
   const hash = createHash("sha256");
-  for (const part of parts) hash.update(JSON.stringify(part)).update("\0");
+  for (const part of parts) hash.update(JSON.stringify(part ?? null)).update("\0");
   return hash.digest("hex").slice(0, 32);
 }
 
