@@ -1,0 +1,18 @@
+import type { Event, Observation } from "../contract/observation.ts";
+
+/** What one answer leads to. All of it is committed in one transaction, or none of it. */
+export interface Entry {
+  readonly observation?: Observation;
+  readonly events: readonly Event[];
+  /** For the broker, in this order; payload is JSON text. */
+  readonly messages: readonly { readonly topic: string; readonly payload: string }[];
+  /** JPEG of the moment; kept with the entry's events, and only with events. */
+  readonly thumbnail?: Buffer;
+}
+
+/** Roughly the bytes of memory that an entry holds while it waits. */
+export function weigh(entry: Entry): number {
+  const messages = entry.messages.reduce((sum, { topic, payload }) => sum + topic.length + payload.length, 0);
+  // The observation and the events are about as large as the messages that carry them.
+  return 1024 + 2 * messages + (entry.thumbnail?.length ?? 0);
+}

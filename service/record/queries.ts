@@ -1,0 +1,166 @@
+import type Database from "better-sqlite3";
+import type { Event, Observation, Provenance } from "../contract/observation.ts";
+import { iso } from "../kernel/clock.ts";
+import { queryFor } from "./words.ts";
+
+/** Which events; a field left out does not narrow. */
+export interface EventFilter {
+  /** Started at or after, epoch ms. */
+  readonly since?: number;
+  readonly watch?: string;
+  readonly rule?: string;
+  readonly phase?: Event["phase"];
+  /** Default 100. */
+  readonly limit?: number;
+}
+
+/** Which observations; a field left out does not narrow. */
+export interface ObservationFilter {
+  /** Captured at or after, epoch ms. */
+  readonly since?: number;
+  readonly watch?: string;
+  /** Default 100. */
+  readonly limit?: number;
+}
+
+export interface Counts {
+  readonly observations: number;
+  readonly events: number;
+  readonly openEvents: number;
+  readonly outbox: number;
+}
+
+interface ObservationRow
+  extends Omit<Observation, "feeds" | "captured" | "answered" | "answer" | "provenance"> {
+  readonly feeds: string;
+  readonly captured: number;
+  readonly answered: number;
+  readonly answer: string;
+  readonly provenance: string;
+}
+
+interface EventRow extends Omit<Event, "started" | "at" | "ended" | "reason" | "answer"> {
+  readonly started: number;
+  readonly at: number;
+  readonly ended: number | null;
+  readonly reason: string | null;
+  readonly answer: string;
+}
+
+const OBSERVATION = "id, node, watch, feeds, captured, answered, answer, provenance";
+const EVENT = `id, sequence, node, watch, rule, title, severity, phase, started, at, ended, reason, observation,
+  answer`;
+
+/** What can be asked of the record. Newest first, except where said. */
+export class Queries {
+  constructor(private readonly db: Database.Database) {}
+
+  events({ since, watch, rule, phase, limit = 100 }: EventFilter = {}): Event[] {
+    const { where, values } = conditions({
+      "started >= ?": since,
+      "watch = ?": watch,
+      "rule = ?": rule,
+      "phase = ?": phase,
+    });
+    return this.db
+      .prepare<unknown[], EventRow>(
+        `SELECT ${EVENT} FROM event ${where} ORDER BY started DESC, number DESC LIMIT ?`,
+      )
+      .all(...values, limit)
+      .map(eventOf);
+  }
+
+  /** Events that have not ended, oldest first. */
+  openEvents(): Event[] {
+    return this.db
+      .prepare<[], EventRow>(`SELECT ${EVENT} FROM event WHERE phase <> 'end' ORDER BY started, number`)
+      .all()
+      .map(eventOf);
+  }
+
+  observations({ since, watch, limit = 100 }: ObservationFilter = {}): Observation[] {
+    const { where, values } = conditions({ "captured >= ?": since, "watch = ?": watch });
+    return this.db
+      .prepare<unknown[], ObservationRow>(
+        `SELECT ${OBSERVATION} FROM observation ${where} ORDER BY captured DESC, number DESC LIMIT ?`,
+      )
+      .all(...values, limit)
+      .map(observationOf);
+  }
+
+  /** Observations and events that have every word of the text, at most `limit` of each. Any text will do. */
+  search(text: string, limit = 100): { observations: Observation[]; events: Event[] } {
+    const query = queryFor(text);
+    if (query === undefined) return { observations: [], events: [] };
+    const observations = this.db.prepare<[string, number], ObservationRow>(
+      `SELECT ${OBSERVATION} FROM observation WHERE number IN (
+         SELECT rowid FROM observation_words WHERE observation_words MATCH ? ORDER BY rowid DESC LIMIT ?
+       ) ORDER BY number DESC`,
+    );
+    const events = this.db.prepare<[string, number], EventRow>(
+      `SELECT ${EVENT} FROM event WHERE number IN (
+         SELECT rowid FROM event_words WHERE event_words MATCH ? ORDER BY rowid DESC LIMIT ?
+       ) ORDER BY number DESC`,
+    );
+    return {
+      observations: observations.all(query, limit).map(observationOf),
+      events: events.all(query, limit).map(eventOf),
+    };
+  }
+
+  /** JPEG kept with an event, if there is one. */
+  thumbnail(eventId: string): Buffer | undefined {
+    return this.db
+      .prepare<[string], Buffer>(
+        "SELECT jpeg FROM thumbnail WHERE event = (SELECT number FROM event WHERE id = ?)",
+      )
+      .pluck()
+      .get(eventId);
+  }
+
+  counts(): Counts {
+    const count = (from: string) =>
+      this.db.prepare<[], number>(`SELECT count(*) FROM ${from}`).pluck().get() ?? 0;
+    return {
+      observations: count("observation"),
+      events: count("event"),
+      openEvents: count("event WHERE phase <> 'end'"),
+      outbox: count("outbox"),
+    };
+  }
+}
+
+/** The conditions whose value is given, and those values. */
+function conditions(wanted: Record<string, string | number | undefined>): {
+  where: string;
+  values: unknown[];
+} {
+  const given = Object.entries(wanted).filter(([, value]) => value !== undefined);
+  return {
+    where: given.length === 0 ? "" : `WHERE ${given.map(([condition]) => condition).join(" AND ")}`,
+    values: given.map(([, value]) => value),
+  };
+}
+
+// The database holds only what passed the contract on its way in.
+function observationOf(row: ObservationRow): Observation {
+  return {
+    ...row,
+    feeds: JSON.parse(row.feeds) as string[],
+    captured: iso(row.captured),
+    answered: iso(row.answered),
+    answer: JSON.parse(row.answer) as Observation["answer"],
+    provenance: JSON.parse(row.provenance) as Provenance,
+  };
+}
+
+function eventOf({ reason, ...row }: EventRow): Event {
+  return {
+    ...row,
+    started: iso(row.started),
+    at: iso(row.at),
+    ended: row.ended === null ? null : iso(row.ended),
+    ...(reason === null ? {} : { reason }),
+    answer: JSON.parse(row.answer) as Event["answer"],
+  };
+}

@@ -1,0 +1,134 @@
+import type Database from "better-sqlite3";
+import type { Event, Observation } from "../contract/observation.ts";
+import { observationTopic } from "../contract/topics.ts";
+import type { Entry } from "./entry.ts";
+import type { OutboxRow } from "./outbox-row.ts";
+import { wordsOfAnswer, wordsOfEvent } from "./words.ts";
+
+/** Every statement that writes, and the outbox's reading. Transactions are the caller's. */
+export class Rows {
+  private readonly insertObservation;
+  private readonly insertObservationWords;
+  private readonly findEvent;
+  private readonly insertEvent;
+  private readonly insertEventWords;
+  private readonly updateEvent;
+  private readonly insertThumbnail;
+  private readonly insertMessage;
+  private readonly deleteMessage;
+  private readonly selectMessages;
+  private readonly countMessages;
+  private readonly setProgress;
+  private readonly getProgress;
+
+  constructor(db: Database.Database) {
+    this.insertObservation = db.prepare(
+      `INSERT INTO observation (id, node, watch, feeds, captured, answered, answer, provenance)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.insertObservationWords = db.prepare("INSERT INTO observation_words (rowid, words) VALUES (?, ?)");
+    this.findEvent = db.prepare<[string], { sequence: number }>("SELECT sequence FROM event WHERE id = ?");
+    this.insertEvent = db.prepare(
+      `INSERT INTO event (sequence, node, watch, rule, title, severity, phase, started, at, ended, reason,
+         observation, answer, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.insertEventWords = db.prepare("INSERT INTO event_words (rowid, words) VALUES (?, ?)");
+    this.updateEvent = db.prepare(
+      `UPDATE event SET sequence = ?, node = ?, watch = ?, rule = ?, title = ?, severity = ?, phase = ?,
+         started = ?, at = ?, ended = ?, reason = ?, observation = ?, answer = ? WHERE id = ?`,
+    );
+    // The first picture of an event stays: the last one would show that nothing is there any more.
+    this.insertThumbnail = db.prepare(
+      "INSERT OR IGNORE INTO thumbnail (event, jpeg, at) SELECT number, ?, ? FROM event WHERE id = ?",
+    );
+    this.insertMessage = db.prepare("INSERT INTO outbox (topic, payload, at, expires) VALUES (?, ?, ?, ?)");
+    this.deleteMessage = db.prepare("DELETE FROM outbox WHERE id = ?");
+    this.selectMessages = db.prepare<[number, number], OutboxRow>(
+      "SELECT id, topic, payload, at FROM outbox WHERE id > ? ORDER BY id LIMIT ?",
+    );
+    this.countMessages = db.prepare<[], number>("SELECT count(*) FROM outbox").pluck();
+    this.setProgress = db.prepare("UPDATE progress SET batch = ?");
+    this.getProgress = db.prepare<[], string>("SELECT batch FROM progress").pluck();
+  }
+
+  /** Writes an entry; `at` is the time of the commit, epoch ms. */
+  write(entry: Entry, at: number): void {
+    if (entry.observation) this.writeObservation(entry.observation);
+    for (const event of entry.events) this.writeEvent(event);
+    if (entry.thumbnail) this.writeThumbnail(entry.events, entry.thumbnail, at);
+    const passing = entry.observation && observationTopic("", entry.observation.watch);
+    for (const { topic, payload } of entry.messages) {
+      const expires = passing !== undefined && topic.endsWith(passing) ? 1 : 0;
+      this.insertMessage.run(topic, payload, at, expires);
+    }
+  }
+
+  /** Keeps a picture with those of the events that exist and have none yet. */
+  writeThumbnail(events: readonly { readonly id: string }[], jpeg: Buffer, at: number): void {
+    for (const { id } of events) this.insertThumbnail.run(jpeg, at, id);
+  }
+
+  /** Takes messages out of the outbox; answers how many were there. */
+  acknowledge(ids: readonly number[]): number {
+    let removed = 0;
+    for (const id of ids) removed += this.deleteMessage.run(id).changes;
+    return removed;
+  }
+
+  messages(after: number, limit: number): OutboxRow[] {
+    return this.selectMessages.all(after, limit);
+  }
+
+  pending(): number {
+    return this.countMessages.get() ?? 0;
+  }
+
+  /** Name of the batch that was committed last. */
+  get progress(): string {
+    return this.getProgress.get() ?? "";
+  }
+
+  set progress(batch: string) {
+    this.setProgress.run(batch);
+  }
+
+  private writeObservation(observation: Observation): void {
+    const { id, node, watch, feeds, captured, answered, answer, provenance } = observation;
+    const { lastInsertRowid } = this.insertObservation.run(
+      id,
+      node,
+      watch,
+      JSON.stringify(feeds),
+      Date.parse(captured),
+      Date.parse(answered),
+      JSON.stringify(answer),
+      JSON.stringify(provenance),
+    );
+    const words = wordsOfAnswer(answer);
+    if (words !== "") this.insertObservationWords.run(lastInsertRowid, words);
+  }
+
+  private writeEvent(event: Event): void {
+    const values = [
+      event.sequence,
+      event.node,
+      event.watch,
+      event.rule,
+      event.title,
+      event.severity,
+      event.phase,
+      Date.parse(event.started),
+      Date.parse(event.at),
+      event.ended === null ? null : Date.parse(event.ended),
+      event.reason ?? null,
+      event.observation,
+      JSON.stringify(event.answer),
+      event.id,
+    ];
+    const known = this.findEvent.get(event.id);
+    if (known === undefined) {
+      const { lastInsertRowid } = this.insertEvent.run(values);
+      this.insertEventWords.run(lastInsertRowid, wordsOfEvent(event));
+    } else if (event.sequence > known.sequence) this.updateEvent.run(values);
+  }
+}
