@@ -1,0 +1,70 @@
+/**
+ * One camera or microphone of the simulated cell, as a process of its own: `cell.ts camera SEED FPS` or
+ * `cell.ts microphone SEED`. Writes frames or sound on standard output in real time (protocol.ts) until
+ * it is killed or nobody reads any more.
+ */
+import { systemCode } from "../../service/kernel/errors.ts";
+import { encode, type Message } from "./protocol.ts";
+import { Timeline } from "./timeline.ts";
+
+const [, , kind, seed, fps] = process.argv;
+const timeline = new Timeline(Number(seed));
+
+// Pipes block while they are full, so a reader that falls behind slows this process and nothing piles up.
+process.stdout.on("error", (error) => {
+  if (systemCode(error) !== "EPIPE") console.error(error.message);
+  process.exit(systemCode(error) === "EPIPE" ? 0 : 1);
+});
+
+if (kind === "camera") await runCamera(1000 / Number(fps));
+else if (kind === "microphone") await runMicrophone();
+else {
+  console.error(`cell: "${kind}" is neither camera nor microphone`);
+  process.exit(2);
+}
+
+/** A frame at every whole multiple of `period` ms; those that come too late are left out. */
+async function runCamera(period: number): Promise<void> {
+  const { Camera, lumaOf } = await import("./scene.ts");
+  const { encodeJpeg } = await import("./jpeg.ts");
+  const camera = new Camera(timeline);
+  everyPeriod(period, (count) => {
+    const at = Math.round(count * period);
+    const pixels = camera.picture(at);
+    const { truth } = timeline.sceneAt(at);
+    write({ kind: "frame", at, truth, luma: lumaOf(pixels), jpeg: encodeJpeg(pixels) });
+  });
+}
+
+/** Every chunk as it ends; after a hold-up at most the last second. */
+async function runMicrophone(): Promise<void> {
+  const { CHUNK, Soundtrack } = await import("./sound.ts");
+  const soundtrack = new Soundtrack(timeline);
+  let next = Math.floor(Date.now() / CHUNK);
+  everyPeriod(CHUNK, (count) => {
+    // Where the wall clock was set back, it goes on from there.
+    next = Math.min(count, Math.max(next, count - 1000 / CHUNK));
+    for (; next < count; next += 1)
+      write({ kind: "sound", at: next * CHUNK, samples: soundtrack.chunk(next) });
+  });
+}
+
+/** Calls back just after each whole multiple of `period` ms since the epoch, with its number. */
+function everyPeriod(period: number, callback: (count: number) => void): void {
+  const wait = (next: number) => {
+    setTimeout(
+      () => {
+        const count = Math.floor(Date.now() / period);
+        // A timer may fire a moment early; then this period has not come yet.
+        if (count >= next || count < next - 1) callback(count);
+        wait(Math.floor(Date.now() / period) + 1);
+      },
+      Math.max(1, next * period - Date.now()),
+    );
+  };
+  wait(Math.floor(Date.now() / period) + 1);
+}
+
+function write(message: Message): void {
+  process.stdout.write(encode(message));
+}
