@@ -16,10 +16,11 @@ export function checkPlatform({ platform, arch, versions } = process) {
 
 /**
  * The NVIDIA GPU of this machine, told from files only: nvidia-smi takes a second, and every start asks.
- * PERCH_GPU=off builds the engine for the processor alone.
+ * PERCH_GPU=off builds the engine for the processor alone, PERCH_GPU=nvidia for a GPU that is elsewhere (images).
  */
 export function findGpu(env = process.env) {
   if (env.PERCH_GPU === "off") return { kind: "none" };
+  if (env.PERCH_GPU === "nvidia" && process.arch === "x64") return { kind: "nvidia" };
   if (existsSync("/etc/nv_tegra_release")) return { kind: "jetson", architecture: jetsonArchitecture() };
   if (!existsSync("/dev/nvidia0")) return { kind: "none" };
   return process.arch === "x64" ? { kind: "nvidia" } : { kind: "jetson", architecture: "native" };

@@ -2,8 +2,7 @@
 // Brings a fresh clone to where `node dist/service/main.js` works: system packages, npm packages, the
 // engine and the service itself. Plain Node without dependencies, for it runs before there are any.
 // What is done is not done again, so every start goes through here; it then takes a few hundredths of a second.
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { endCommands, SetupError } from "./command.mjs";
@@ -18,7 +17,7 @@ import { installPackages, missingPackages } from "./system-packages.mjs";
 
 const USAGE = `Usage: npm run setup -- [options]
   --for-tests    also what the tests need: mosquitto, espeak-ng, GStreamer, openssl
-  --production   no packages for development; dist/ has to be there already
+  --production   only what runs: no packages for development, the service itself is not built
   --no-install   never install system packages; say what is missing instead`;
 
 const root = resolve(fileURLToPath(new URL(".", import.meta.url)), "..", "..");
@@ -53,8 +52,6 @@ async function setUp({ forTests, production, mayInstall }) {
   const afterwards = [nativeAddons(place), engine(place), ...(production ? [] : [serviceBuild(place)])];
   const stale = () => [packages, ...afterwards].filter((step) => !step.fresh());
   const missing = missingPackages({ building: stale().length > 0, forTests });
-  if (production && !existsSync(join(root, "dist")))
-    throw new SetupError("dist/ is missing", { advice: "--production needs a built service: npm run setup" });
   if (missing.length === 0 && stale().length === 0) return;
 
   await lockSetup(root, (text) => progress.line(text));
