@@ -200,7 +200,7 @@ export class Commits {
       batch,
       entries.map(({ what }) => what),
       acks.flatMap(({ what }) => what),
-      this.options.clock.now(),
+      Math.round(this.options.clock.now()),
     );
   }
 

@@ -52,7 +52,7 @@ export class Record implements Part {
       opened: (store) => this.opened(store),
       committed: (entries, removed) => this.committed(entries, removed),
       makeRoom: (store) => {
-        this.retention.removeOldest(store);
+        this.retention.makeRoom(store);
       },
     });
     this.retention = new Retention({

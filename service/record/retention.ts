@@ -9,6 +9,7 @@ import type { Store } from "./store.ts";
 const STEP = 200;
 /** Pages given back to the disk in one step. */
 const VACUUM_STEP = 512;
+const A_DAY = 86_400_000;
 /** Below the limit by this share when done, so that not every run has to remove. */
 const HEADROOM = 0.05;
 
@@ -28,16 +29,14 @@ interface Options {
  * stay until they are older than the age.
  */
 export class Retention {
-  private running: Promise<void> | undefined;
+  private running: Promise<void> = Promise.resolve();
   private stopped = false;
 
   constructor(private readonly options: Options) {}
 
-  /** One run; calls that come during one wait for that one. Never rejects: what fails is logged and left to the next run. */
+  /** One run, after those that were asked for before. Never rejects: what fails is logged and left to the next run. */
   run(): Promise<void> {
-    this.running ??= this.runOnce().finally(() => {
-      this.running = undefined;
-    });
+    this.running = this.running.then(() => this.runOnce());
     return this.running;
   }
 
@@ -46,8 +45,13 @@ export class Retention {
     await this.running;
   }
 
-  /** Removes one step of the oldest observations and ended events; answers how many. */
-  removeOldest(store: Store): number {
+  /** On a full disk: removes one step of the oldest, if it is older than a day; answers how many rows. */
+  makeRoom(store: Store): number {
+    return this.removeOldest(store, this.options.clock.now() - A_DAY);
+  }
+
+  /** Removes one step of the oldest observations and ended events, none after `latest`, epoch ms. */
+  private removeOldest(store: Store, latest = Number.POSITIVE_INFINITY): number {
     const newest = store.db
       .prepare<[number], number | null>(
         `SELECT max(time) FROM (
@@ -56,7 +60,7 @@ export class Retention {
       )
       .pluck()
       .get(STEP);
-    return typeof newest === "number" ? this.removeUntil(store, newest) : 0;
+    return typeof newest === "number" ? this.removeUntil(store, Math.min(newest, latest)) : 0;
   }
 
   private async runOnce(): Promise<void> {
