@@ -1,6 +1,6 @@
 import { SAMPLE_RATE } from "../../service/contract/media.ts";
 import { Random } from "./random.ts";
-import type { SoundSegment, Timeline } from "./timeline.ts";
+import { HUM_AFTER, HUM_BEFORE, type SoundSegment, type Timeline } from "./timeline.ts";
 import { recording } from "./words.ts";
 
 /** Ms of sound in one chunk, and its samples. */
@@ -9,6 +9,8 @@ export const CHUNK_SAMPLES = (SAMPLE_RATE * CHUNK) / 1000;
 const PER_MS = SAMPLE_RATE / 1000;
 /** Deviation of the noisiest background, full scale being 1 (-66 dBFS): the small model takes louder ones for noise. */
 const BACKGROUND = 0.0005;
+/** Deviation of a noise's hum (-60 dBFS): softer, and the small model no longer takes it for noise; louder, and a gate's clip begins with it. */
+const HUM = 0.001;
 
 /** What the microphone of a cell hears, chunk by chunk. */
 export class Soundtrack {
@@ -68,15 +70,23 @@ function render({ from, to, kind }: SoundSegment, random: Random): Float32Array 
   }
 }
 
-/** Coloured noise: white noise, averaged over 1 to 16 samples, at 0.03 to 0.4 of full scale. */
+/**
+ * A machine that hums, roars and hums out: white noise averaged over 2 to 16 samples, roaring at 0.03 to
+ * 0.4 of full scale. The hum is there because a gate keeps a little of what came before and after a sound,
+ * and the small model, trained on noise that fills its clip, takes one that begins or ends inside for
+ * speech. White noise as it is would be heard as silence, however loud.
+ */
 function noise(length: number, random: Random): Float32Array {
-  const width = random.pick([1, 2, 4, 8, 16]);
+  const width = random.pick([2, 4, 8, 16]);
   const white = Float32Array.from({ length: length + width }, () => random.normal());
-  const smooth = new Float32Array(length);
-  for (let i = 0; i < length; i += 1)
-    smooth[i] = white.subarray(i, i + width).reduce((sum, value) => sum + value, 0) / Math.sqrt(width);
   const level = random.between(0.03, 0.4);
-  return smooth.map((value) => value * level);
+  const smooth = new Float32Array(length);
+  for (let i = 0; i < length; i += 1) {
+    const sum = white.subarray(i, i + width).reduce((total, value) => total + value, 0);
+    const roars = i >= HUM_BEFORE * PER_MS && i < length - HUM_AFTER * PER_MS;
+    smooth[i] = (sum / Math.sqrt(width)) * (roars ? level : HUM);
+  }
+  return smooth;
 }
 
 /** A tone that is cut into beeps, or two tones in turn; a sine or a square. */

@@ -29,7 +29,8 @@ export interface SoundSegment {
 }
 
 export type SoundKind =
-  | { readonly sound: "noise" | "alarm" }
+  | { readonly sound: "noise" }
+  | { readonly sound: "alarm" }
   | {
       readonly sound: "speech";
       readonly word: Word;
@@ -56,6 +57,9 @@ const SHORTEST = 2000;
 const LONGEST = 4000;
 const QUIET_BETWEEN = 1500;
 const QUIET_AT_ENDS = 500;
+/** Ms that a noise is only a hum, before and after it is loud. */
+export const HUM_BEFORE = 500;
+export const HUM_AFTER = 700;
 /** Share of a sound that a clip must hold for the clip to be about that sound. */
 const HEARD = 0.8;
 
@@ -199,6 +203,12 @@ function kindOf(random: Random, person: boolean): SoundKind {
 
 /** Ms. */
 function soundLength(random: Random, kind: SoundKind): number {
-  if (kind.sound !== "speech") return random.whole(1000, 1400);
-  return Math.ceil(recording(kind.word, kind.voice).length / kind.speed / 16);
+  switch (kind.sound) {
+    case "noise":
+      return HUM_BEFORE + random.whole(800, 1200) + HUM_AFTER;
+    case "alarm":
+      return random.whole(1000, 1400);
+    case "speech":
+      return Math.ceil(recording(kind.word, kind.voice).length / kind.speed / 16);
+  }
 }
