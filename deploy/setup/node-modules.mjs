@@ -67,14 +67,10 @@ function installedAsLocked(root, production) {
   if (!existsSync(hiddenLock(root))) return false;
   const { "": _root, ...locked } = readJson(join(root, "package-lock.json")).packages;
   const installed = readJson(hiddenLock(root)).packages;
-  const complete = Object.entries(locked).every(([path, wanted]) => {
+  return Object.entries(locked).every(([path, wanted]) => {
     if (installed[path]) return installed[path].version === wanted.version;
     return wanted.optional || wanted.devOptional || wanted.extraneous || (production && wanted.dev);
   });
-  const nothingElse = Object.keys(installed).every(
-    (path) => locked[path] && !(production && locked[path].dev),
-  );
-  return complete && nothingElse;
 }
 
 const sqliteFolder = (root) => join(root, "node_modules", "better-sqlite3");

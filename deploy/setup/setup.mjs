@@ -36,11 +36,7 @@ for (const [signal, code] of [
 try {
   await setUp(readOptions());
 } catch (error) {
-  endCommands();
-  if (!(error instanceof SetupError)) throw error;
-  progress.clear();
-  const advice = error.advice ? [error.advice] : [];
-  process.stderr.write(`${[...error.output, `set-up: ${error.message}`, ...advice].join("\n")}\n`);
+  complain(error);
   process.exit(1);
 }
 
@@ -58,8 +54,18 @@ async function setUp({ forTests, production, mayInstall }) {
   if (missing.length > 0) await installPackages(missing, { mayInstall, progress });
   await perform(packages);
   // The engine takes one core's minutes and better-sqlite3 another's: they need nothing of each other.
-  await Promise.all(afterwards.map(perform));
-  progress.line(`done in ${Math.round((Date.now() - begun) / 1000)} s`);
+  // Where one fails the others still end, so that what they did is not lost.
+  const results = await Promise.all(afterwards.map((step) => perform(step).then(() => true, complain)));
+  if (results.includes(false)) process.exit(1);
+  if (Date.now() - begun > 1000) progress.line(`done in ${Math.round((Date.now() - begun) / 1000)} s`);
+}
+
+function complain(error) {
+  if (!(error instanceof SetupError)) throw error;
+  progress.clear();
+  const advice = error.advice ? [error.advice] : [];
+  process.stderr.write(`${[...error.output, `set-up: ${error.message}`, ...advice].join("\n")}\n`);
+  return false;
 }
 
 async function perform(step) {

@@ -45,6 +45,7 @@ export class Stamps {
   write(name, key) {
     mkdirSync(this.folder, { recursive: true });
     writeFileSync(join(this.folder, name), key);
+    return true;
   }
 
   remove(name) {
