@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { makeCertificates } from "./certificates.ts";
 
@@ -33,12 +34,11 @@ export class Mosquitto {
     readonly port: number,
     readonly tlsPort: number,
     readonly websocketPort: number,
-    private options: Options,
   ) {}
 
   static async start(options: Options = {}): Promise<Mosquitto> {
     if (!BINARY) throw new Error("mosquitto is not installed; set-up for tests brings it");
-    const broker = new Mosquitto(await freePort(), await freePort(), await freePort(), options);
+    const broker = new Mosquitto(await freePort(), await freePort(), await freePort());
     if (options.tls) makeCertificates(broker.folder);
     broker.configure(options);
     await broker.restart();
@@ -57,7 +57,6 @@ export class Mosquitto {
 
   /** Counts from the next restart. */
   configure(options: Options): void {
-    this.options = options;
     const { users, tls, websockets, persistence, acl, lines = [] } = options;
     const config = [
       "log_dest stderr",
@@ -86,9 +85,10 @@ export class Mosquitto {
       ),
     );
     const running = new Promise<void>((resolve) => {
-      child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-        this.log.push(...text.trim().split("\n"));
-        if (text.includes("running")) resolve();
+      const lines = createInterface({ input: child.stderr });
+      lines.on("line", (line) => {
+        this.log.push(line);
+        if (line.includes("running")) resolve();
       });
     });
     await Promise.race([running, ended]);
@@ -100,9 +100,17 @@ export class Mosquitto {
     const { child } = this;
     this.child = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once("exit", resolve));
+    const gone = new Promise((resolve) => child.once("close", resolve));
     child.kill(signal);
     await gone;
+  }
+
+  /** Topics of the messages of a client in the order in which it received them, all its lives together; needs "log_type all". */
+  receivedFrom(clientId: string): string[] {
+    return this.log.flatMap((line) => {
+      const [, from, topic] = /Received PUBLISH from (\S+) \(.*'(.*)'/.exec(line) ?? [];
+      return from === clientId && topic !== undefined ? [topic] : [];
+    });
   }
 
   /** Stops the process without ending it: connections stay open and nothing answers. */
