@@ -7,6 +7,8 @@ import { systemCode } from "../../service/kernel/errors.ts";
 import { encode, type Message } from "./protocol.ts";
 import { Timeline } from "./timeline.ts";
 
+/** Ms of sound that is sent late; what is older is left out. */
+const LONGEST_HOLD_UP = 10_000;
 const [, , kind, seed, fps] = process.argv;
 const timeline = new Timeline(Number(seed));
 
@@ -36,14 +38,14 @@ async function runCamera(period: number): Promise<void> {
   });
 }
 
-/** Every chunk as it ends; after a hold-up at most the last second. */
+/** Every chunk as it ends; after a hold-up at most the last ten seconds. */
 async function runMicrophone(): Promise<void> {
   const { CHUNK, Soundtrack } = await import("./sound.ts");
   const soundtrack = new Soundtrack(timeline);
   let next = Math.floor(Date.now() / CHUNK);
   everyPeriod(CHUNK, (count) => {
     // Where the wall clock was set back, it goes on from there.
-    next = Math.min(count, Math.max(next, count - 1000 / CHUNK));
+    next = Math.min(count, Math.max(next, count - LONGEST_HOLD_UP / CHUNK));
     for (; next < count; next += 1)
       write({ kind: "sound", at: next * CHUNK, samples: soundtrack.chunk(next) });
   });
