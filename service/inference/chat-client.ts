@@ -1,0 +1,153 @@
+import { type RequestOptions, request } from "node:http";
+import Type from "typebox";
+import { Value } from "typebox/value";
+import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
+import type { Reply } from "./engine.ts";
+import type { ChatRequest } from "./prompt.ts";
+
+const Count = Type.Number({ minimum: 0 });
+/** What is read of the answer to POST /v1/chat/completions; the timings are llama-server's own. */
+const Completion = Type.Object({
+  choices: Type.Array(
+    Type.Object({ message: Type.Object({ content: Type.Union([Type.String(), Type.Null()]) }) }),
+    { minItems: 1 },
+  ),
+  usage: Type.Optional(Type.Object({ prompt_tokens: Count, completion_tokens: Count })),
+  timings: Type.Optional(
+    Type.Object({
+      cache_n: Count,
+      prompt_n: Count,
+      prompt_ms: Count,
+      predicted_n: Count,
+      predicted_ms: Count,
+    }),
+  ),
+});
+const Refusal = Type.Object({ error: Type.Object({ message: Type.String() }) });
+
+/** Where the server is (socketPath, or host and port), and its headers. */
+export type Target = Pick<RequestOptions, "socketPath" | "host" | "port"> & { readonly apiKey?: string };
+
+/** Largest answer that is read, bytes. */
+const LARGEST_ANSWER = 4e6;
+/** The server never had the request: nothing listens, or it does not take connections. */
+const NOT_REACHED = new Set(["ECONNREFUSED", "ENOENT", "EAGAIN", "EHOSTUNREACH", "ENOTFOUND"]);
+
+/**
+ * Speaks to an OpenAI-compatible server. Every request has a connection of its own, so that none meets
+ * one that the server just closed, and closing it tells llama-server to stop working on it.
+ */
+export class ChatClient {
+  constructor(private readonly target: Target) {}
+
+  /**
+   * Asks once. Rejects with ENGINE_REFUSED (the server says that the request is wrong), ENGINE_FAILED
+   * (the connection broke, or the server failed), ENGINE_UNAVAILABLE (it never had the request),
+   * CANCELLED (the signal aborted).
+   */
+  async complete(body: ChatRequest, signal: AbortSignal): Promise<Reply> {
+    const { status, text } = await this.send("POST", "/v1/chat/completions", signal, JSON.stringify(body));
+    if (status !== 200) throw refusal(status, text);
+    return parseReply(text);
+  }
+
+  /** HTTP status of GET /health: 200 when it answers requests, 503 while it loads. Rejects as complete does. */
+  async health(signal: AbortSignal): Promise<number> {
+    return (await this.send("GET", "/health", signal)).status;
+  }
+
+  private send(
+    method: "GET" | "POST",
+    path: string,
+    signal: AbortSignal,
+    body?: string,
+  ): Promise<{ status: number; text: string }> {
+    const { apiKey, ...where } = this.target;
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown) => reject(connectionFault(error, signal));
+      if (signal.aborted) return fail(signal.reason);
+      const sent = request({
+        ...where,
+        agent: false,
+        method,
+        path,
+        signal,
+        headers: {
+          ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+          ...(body !== undefined && {
+            "content-type": "application/json",
+            "content-length": Buffer.byteLength(body),
+          }),
+        },
+      });
+      sent.on("error", fail);
+      sent.on("response", (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (piece: string) => {
+          text += piece;
+          if (text.length > LARGEST_ANSWER) response.destroy(new Error("the answer is too long"));
+        });
+        response.on("error", fail);
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
+      });
+      sent.end(body);
+    });
+  }
+}
+
+/** True of an ENGINE_FAILED whose cause is the connection, not an answer of the server. */
+export const connectionBroke = (error: unknown): boolean =>
+  error instanceof PerchError && error.code === "ENGINE_FAILED" && error.cause !== undefined;
+
+function connectionFault(error: unknown, signal: AbortSignal): PerchError {
+  if (signal.aborted) return new PerchError("CANCELLED", "the request was given up", error);
+  const code = systemCode(error);
+  if (code !== undefined && NOT_REACHED.has(code))
+    return new PerchError("ENGINE_UNAVAILABLE", `the engine cannot be reached (${code})`, error);
+  return new PerchError("ENGINE_FAILED", `the connection to the engine broke: ${messageOf(error)}`, error);
+}
+
+function refusal(status: number, text: string): PerchError {
+  const body = parsed(text);
+  const message = Value.Check(Refusal, body) ? body.error.message : text.slice(0, 300);
+  if (status === 503) return new PerchError("ENGINE_UNAVAILABLE", `the engine is not ready: ${message}`);
+  // The server's own failures, and a key that it does not take, are not the request's fault.
+  if (status >= 500 || status === 401 || status === 403 || status === 404)
+    return new PerchError("ENGINE_FAILED", `the engine answered HTTP ${status}: ${message}`);
+  return new PerchError("ENGINE_REFUSED", `the engine refused the request: ${message}`);
+}
+
+function parseReply(text: string): Reply {
+  const body = parsed(text);
+  if (!Value.Check(Completion, body))
+    throw new PerchError("ENGINE_FAILED", `the engine's answer is none: ${text.slice(0, 200)}`);
+  const { choices, timings, usage } = body;
+  const cached = timings?.cache_n ?? 0;
+  return {
+    text: bare(choices[0]?.message.content ?? ""),
+    tokens: {
+      prompt: timings ? timings.prompt_n + cached : (usage?.prompt_tokens ?? 0),
+      cached,
+      answer: timings?.predicted_n ?? usage?.completion_tokens ?? 0,
+    },
+    prompt: timings?.prompt_ms ?? 0,
+    decode: timings?.predicted_ms ?? 0,
+  };
+}
+
+/** Undefined where it is no JSON, which no schema takes. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The text without a thought channel before it and a code fence around it, which some servers leave. */
+export function bare(text: string): string {
+  const spoken = text.replace(/<\|channel>[\s\S]*?<channel\|>/g, "").trim();
+  return /^```(?:json)?\s*([\s\S]*?)\s*```$/.exec(spoken)?.[1] ?? spoken;
+}

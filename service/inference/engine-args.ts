@@ -1,0 +1,53 @@
+import { availableParallelism } from "node:os";
+import type { Level } from "../contract/models.ts";
+
+interface Paths {
+  readonly text: string;
+  readonly mmproj: string;
+  /** Socket to listen on; must end in .sock, by which llama-server knows that it is one. */
+  readonly socket: string;
+}
+
+/** Physical batch that a prompt without a large image is read in, tokens. */
+const USUAL_BATCH = 512;
+/** RAM for prompts that lost their slot, MiB. llama-server's own 8192 would be all of a small box. */
+const PROMPT_CACHE = 256;
+
+/** llama-server's arguments for a level. The API key is not among them: every user can read a process list. */
+export function engineArguments(level: Level, { text, mmproj, socket }: Paths): string[] {
+  const tokens = imageTokens(level);
+  // A whole image must fit the physical batch, or llama-server aborts.
+  const batch = Math.max(USUAL_BATCH, Math.ceil(tokens / 64) * 64);
+  return [
+    ...["--model", text, "--mmproj", mmproj, "--host", socket],
+    // The context is shared out among the slots.
+    ...["--ctx-size", level.context * level.slots, "--parallel", level.slots],
+    ...["--threads", level.threads === 0 ? availableParallelism() : level.threads],
+    ...["--gpu-layers", level.gpuLayers === -1 ? "all" : level.gpuLayers],
+    ...["--cache-type-k", level.kv, "--cache-type-v", level.kv],
+    ...["--batch-size", batch, "--ubatch-size", batch],
+    ...["--image-min-tokens", level.image.kind === "grid" ? tokens : Math.min(tokens, 70)],
+    ...["--image-max-tokens", tokens],
+    // Without the full window a cached prefix is mostly not reused once media are in the prompt.
+    "--swa-full",
+    ...["--cache-ram", PROMPT_CACHE],
+    // The level says what to load; llama-server must not make it smaller on its own.
+    ...["--fit", "off"],
+    ...["--metrics", "--slots", "--no-webui", "--offline"],
+    // Warnings and errors only, so that the last lines say why it ended.
+    ...["--log-verbosity", 2, "--log-colors", "off"],
+  ].map(String);
+}
+
+/** Environment of llama-server: readable by its own user only, as its memory is. */
+export const engineEnvironment = (apiKey: string): NodeJS.ProcessEnv => ({
+  LLAMA_API_KEY: apiKey,
+  // Spinning waits starve a busy neighbour: 8 instead of 54 tokens a second were measured.
+  OMP_WAIT_POLICY: "passive",
+  // An abort shall end it at once, not after a debugger was looked for.
+  GGML_NO_BACKTRACE: "1",
+});
+
+/** The most tokens that one image takes. */
+export const imageTokens = ({ image }: Pick<Level, "image">): number =>
+  image.kind === "grid" ? image.columns * image.rows : image.tokens;

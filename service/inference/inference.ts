@@ -1,0 +1,302 @@
+import { LANES, type Lane } from "../contract/config-watches.ts";
+import { BoundedQueue, type QueueDrop, type Ticket } from "../kernel/bounded-queue.ts";
+import { type Clock, sleep } from "../kernel/clock.ts";
+import { isPerchError, PerchError } from "../kernel/errors.ts";
+import type { Logger } from "../kernel/logger.ts";
+import type { Metrics } from "../kernel/metrics.ts";
+import type { Health, Part } from "../kernel/part.ts";
+import type { Engine, EngineStamp, Prompt, Reply } from "./engine.ts";
+import { checkJpeg, checkWav } from "./media-check.ts";
+import { poisonFault } from "./poison.ts";
+
+export interface InferenceRequest {
+  readonly prompt: Prompt;
+  readonly lane: Lane;
+  /** When it is dropped if it was not begun, monotonic ms. */
+  readonly deadline: number;
+  /** Of the requests that wait with the same key, only the newest is kept. */
+  readonly newest?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answered {
+  readonly reply: Reply;
+  /** Which model answered. */
+  readonly stamp: EngineStamp;
+  /** Ms from submit to the engine. */
+  readonly queued: number;
+  /** When it went to the engine, monotonic ms. */
+  readonly sent: number;
+  /** When the answer was complete, monotonic ms. */
+  readonly received: number;
+}
+
+interface Options {
+  readonly engine: Engine;
+  /** Requests that may wait. */
+  readonly capacity: number;
+  /** The data folder; inputs that kill the engine are kept under it. */
+  readonly data: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Ms that stop() waits for the answers under way. Default 5 s. */
+  readonly drain?: number;
+  /** Ms that a request under which the engine died waits for its return. Default 5 min: a large model loads for minutes. */
+  readonly patience?: number;
+}
+
+interface Job {
+  readonly id: number;
+  readonly prompt: Prompt;
+  readonly added: number;
+  readonly signal: AbortSignal | undefined;
+  /** Why the engine died under it, each time. */
+  readonly deaths: string[];
+  settled: boolean;
+  resolve(answered: Answered): void;
+  reject(error: PerchError): void;
+}
+type Waiting = Ticket<Job>;
+
+/** Before asking again an engine that is up but did not take a request, ms. */
+const BREATH = 50;
+
+/**
+ * The bounded queue before the engine. As many requests as the engine has slots are under way at once.
+ *
+ * When the engine dies, every request under way is a suspect: each is asked once more, alone, so that
+ * none is blamed for its neighbour, and past its deadline if need be, for it was begun in time. One
+ * under which it dies again is poison: its input is kept for somebody to look at, and it is not asked again.
+ */
+export class Inference implements Part {
+  readonly name = "inference";
+  private readonly queue: BoundedQueue<Job>;
+  /** What is with the engine, and how each is given up. */
+  private readonly underWay = new Map<Job, AbortController>();
+  private suspects: Waiting[] = [];
+  private readonly stopper = new AbortController();
+  private engineUp = false;
+  private waitingForEngine = false;
+  private started = false;
+  private ids = 0;
+  private idle: (() => void)[] = [];
+
+  constructor(private readonly options: Options) {
+    this.queue = new BoundedQueue<Job>({
+      lanes: LANES,
+      capacity: options.capacity,
+      clock: options.clock,
+      onDrop: (ticket, reason) => ticket.value.reject(dropFault(ticket, reason, options.capacity)),
+    });
+  }
+
+  async start(): Promise<void> {
+    this.started = true;
+    this.pump();
+  }
+
+  /** Takes no more, waits for the answers under way within the bound, and cancels what waits. */
+  async stop(): Promise<void> {
+    this.stopper.abort();
+    const waiting = [...this.queue.takeAll(), ...this.suspects.splice(0)];
+    for (const { value } of waiting) value.reject(stoppingFault());
+    const { clock, drain = 5_000 } = this.options;
+    await Promise.race([this.untilIdle(), sleep(clock, drain)]);
+    for (const given of this.underWay.values()) given.abort();
+    await this.untilIdle();
+    this.showLength();
+  }
+
+  health(): Health {
+    const state = this.stopper.signal.aborted ? "stopped" : this.started ? "ok" : "starting";
+    return { state, detail: { waiting: this.queue.length, underWay: this.underWay.size } };
+  }
+
+  /**
+   * Asks as soon as its turn comes. Rejects with MEDIA_INVALID (the media would hurt the engine),
+   * DEADLINE_PASSED, QUEUE_FULL, SUPERSEDED, CANCELLED, ENGINE_REFUSED, ENGINE_POISON.
+   */
+  async submit(request: InferenceRequest): Promise<Answered> {
+    const { prompt, lane, deadline, newest, signal } = request;
+    if (prompt.image) checkJpeg(prompt.image);
+    if (prompt.audio) checkWav(prompt.audio);
+    if (this.stopper.signal.aborted) throw stoppingFault();
+    if (signal?.aborted) throw cancelledFault();
+    return await new Promise((resolve, reject) => {
+      const job = this.jobOf(prompt, signal, {
+        answered: resolve,
+        failed: reject,
+        settled: () => signal?.removeEventListener("abort", onAbort),
+      });
+      const ticket: Waiting = { value: job, lane, deadline, ...(newest !== undefined && { newest }) };
+      const onAbort = () => {
+        const given = this.underWay.get(job);
+        if (given) given.abort();
+        else this.withdraw(ticket, cancelledFault());
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.queue.add(ticket);
+      this.pump();
+    });
+  }
+
+  private jobOf(
+    prompt: Prompt,
+    signal: AbortSignal | undefined,
+    on: { answered(answered: Answered): void; failed(error: PerchError): void; settled(): void },
+  ): Job {
+    this.ids += 1;
+    const job: Job = {
+      id: this.ids,
+      prompt,
+      added: this.options.clock.monotonic(),
+      signal,
+      deaths: [],
+      settled: false,
+      resolve: (answered) => {
+        job.settled = true;
+        on.settled();
+        on.answered(answered);
+      },
+      reject: (error) => {
+        job.settled = true;
+        on.settled();
+        on.failed(error);
+      },
+    };
+    return job;
+  }
+
+  /** Takes one out where it waits. */
+  private withdraw(ticket: Waiting, fault: PerchError): void {
+    if (ticket.value.settled) return;
+    this.queue.remove(ticket);
+    this.suspects = this.suspects.filter((other) => other !== ticket);
+    ticket.value.reject(fault);
+    this.showLength();
+  }
+
+  /** Sends what may go now. */
+  private pump(): void {
+    this.showLength();
+    if (!this.started || this.stopper.signal.aborted) return;
+    if (this.queue.length === 0 && this.suspects.length === 0) return;
+    if (!this.engineUp) return void this.awaitEngine();
+    if (this.suspects.length > 0) {
+      const alone = this.underWay.size === 0 ? this.suspects.shift() : undefined;
+      if (alone) void this.serve(alone);
+      return;
+    }
+    while (this.engineUp && this.underWay.size < this.options.engine.slots) {
+      const ticket = this.queue.take();
+      if (!ticket) break;
+      void this.serve(ticket);
+    }
+    this.showLength();
+  }
+
+  private async awaitEngine(): Promise<void> {
+    if (this.waitingForEngine) return;
+    this.waitingForEngine = true;
+    const { engine, clock } = this.options;
+    const { signal } = this.stopper;
+    try {
+      await sleep(clock, BREATH, signal);
+      await engine.ready(signal);
+      this.engineUp = true;
+    } catch (error) {
+      // The engine was stopped before this part was; what waits runs into its deadline.
+      if (!isPerchError(error)) throw error;
+      await sleep(clock, 1_000, signal);
+    } finally {
+      this.waitingForEngine = false;
+    }
+    this.pump();
+  }
+
+  private async serve(ticket: Waiting): Promise<void> {
+    const { engine, clock, metrics } = this.options;
+    const job = ticket.value;
+    const given = new AbortController();
+    this.underWay.set(job, given);
+    const { stamp } = engine;
+    const sent = clock.monotonic();
+    try {
+      const reply = await engine.ask(job.prompt, given.signal);
+      const received = clock.monotonic();
+      const queued = sent - job.added;
+      metrics.observeStage("queue", queued);
+      metrics.observeStage("engine", received - sent);
+      metrics.promptTokens.inc({ cached: "yes" }, reply.tokens.cached);
+      metrics.promptTokens.inc({ cached: "no" }, reply.tokens.prompt - reply.tokens.cached);
+      metrics.answerTokens.inc(reply.tokens.answer);
+      job.resolve({ reply, stamp, queued, sent, received });
+    } catch (error) {
+      if (!isPerchError(error)) throw error;
+      await this.failed(ticket, error, stamp);
+    } finally {
+      this.underWay.delete(job);
+      if (this.underWay.size === 0) for (const wake of this.idle.splice(0)) wake();
+      this.pump();
+    }
+  }
+
+  private async failed(ticket: Waiting, error: PerchError, stamp: EngineStamp): Promise<void> {
+    const job = ticket.value;
+    if (error.code !== "ENGINE_UNAVAILABLE" && error.code !== "ENGINE_FAILED") return job.reject(error);
+    this.engineUp = false;
+    if (this.stopper.signal.aborted) return job.reject(stoppingFault());
+    if (job.signal?.aborted) return job.reject(cancelledFault());
+    if (error.code === "ENGINE_UNAVAILABLE") {
+      // It never had the request.
+      if (job.deaths.length > 0) this.suspects.unshift(ticket);
+      else this.queue.putBack(ticket);
+      return;
+    }
+    job.deaths.push(error.message);
+    if (job.deaths.length === 1) this.suspect(ticket);
+    else job.reject(await poisonFault({ ...job, stamp }, this.options));
+  }
+
+  private suspect(ticket: Waiting): void {
+    const { clock, logger, patience = 300_000 } = this.options;
+    logger.warn({ part: this.name }, "the engine failed under a request, which is asked once more, alone");
+    this.suspects.push(ticket);
+    clock.after(patience, () => {
+      if (this.suspects.includes(ticket))
+        this.withdraw(
+          ticket,
+          new PerchError("DEADLINE_PASSED", "the engine died and did not come back in time"),
+        );
+    });
+  }
+
+  private untilIdle(): Promise<void> {
+    if (this.underWay.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.idle.push(resolve);
+    });
+  }
+
+  private showLength(): void {
+    this.options.metrics.queueLength.set(this.queue.length + this.suspects.length);
+  }
+}
+
+const stoppingFault = () => new PerchError("CANCELLED", "Perch is stopping");
+const cancelledFault = () => new PerchError("CANCELLED", "the request was given up");
+
+function dropFault({ lane }: Waiting, reason: QueueDrop, capacity: number): PerchError {
+  switch (reason) {
+    case "deadline":
+      return new PerchError("DEADLINE_PASSED", "the engine had no time for this request before its deadline");
+    case "superseded":
+      return new PerchError("SUPERSEDED", "a newer request took the place of this one");
+    case "full":
+      return new PerchError(
+        "QUEUE_FULL",
+        `${capacity} requests wait already, none of them less urgent than lane ${lane}`,
+      );
+  }
+}
