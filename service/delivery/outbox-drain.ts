@@ -17,6 +17,8 @@ const PAGES_A_TURN = 10;
 /** A row that waits longer for its PUBACK, ms, ends the connection; looked at every CHECK ms. */
 const ACK_TIMEOUT = 30_000;
 const ACK_CHECK = 5_000;
+/** Ms that stop() waits for a database that cannot be written. */
+const STOP_PATIENCE = 2000;
 /** Bytes of a PUBLISH beside topic and payload: header 5, topic length 2, packet id 2, properties 1. */
 const PACKET_OVERHEAD = 10;
 
@@ -115,7 +117,9 @@ export class OutboxDrain {
     this.connection = undefined;
     for (const end of [this.stopAckCheck, this.stopRetry, this.stopReadRetry]) end?.();
     this.settleAcked();
-    await this.releases.flush();
+    const patience = new AbortController();
+    await Promise.race([this.releases.flush(), sleep(this.options.clock, STOP_PATIENCE, patience.signal)]);
+    patience.abort();
     this.releases.stop();
   }
 

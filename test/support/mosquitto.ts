@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
@@ -60,6 +60,8 @@ export class Mosquitto {
     const { users, tls, websockets, persistence, acl, lines = [] } = options;
     const config = [
       "log_dest stderr",
+      // Started as root it would become a user that cannot read the folder.
+      `user ${userInfo().username}`,
       `allow_anonymous ${users ? "false" : "true"}`,
       `listener ${this.port} 127.0.0.1`,
       ...(users ? [`password_file ${this.writePasswords(users)}`] : []),
