@@ -23,6 +23,8 @@ export class FolderLock {
     createPrivate(path);
     const holder = new Database(path, { timeout: 0 });
     try {
+      // Nothing is ever written to it, not even a journal: it has to work on a full disk.
+      holder.pragma("journal_mode = MEMORY");
       holder.exec("BEGIN EXCLUSIVE");
     } catch (error) {
       holder.close();

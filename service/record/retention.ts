@@ -5,6 +5,8 @@ import { messageOf } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Store } from "./store.ts";
 
+/** Bytes to have ahead, on the disk or in pages of the database that are free again. */
+const AHEAD = 32e6;
 /** Rows that one transaction removes: few enough that commits beside it hardly wait. */
 const STEP = 200;
 /** Pages given back to the disk in one step. */
@@ -45,7 +47,7 @@ export class Retention {
     await this.running;
   }
 
-  /** On a full disk: removes one step of the oldest, if it is older than a day; answers how many rows. */
+  /** For a disk that is short: removes one step of the oldest, of what is older than a day; answers how many rows. */
   makeRoom(store: Store): number {
     return this.removeOldest(store, this.options.clock.now() - A_DAY);
   }
@@ -70,6 +72,7 @@ export class Retention {
       await this.repeat((store) => this.removeUntil(store, oldest - 1));
       await this.repeat((store) => this.expireMessages(store, oldest));
       await this.keepUnder(config.bytes);
+      await this.keepAhead();
     } catch (error) {
       logger.warn({ part: "record", err: error }, `old rows could not be removed: ${messageOf(error)}`);
     }
@@ -88,6 +91,25 @@ export class Retention {
       logger.warn(
         { part: "record", bytes: left.used },
         "the record is over record.bytes with all removed that may be: events are open or messages wait for the broker",
+      );
+  }
+
+  /**
+   * Where the disk is nearly full, has pages free in the database before it is: then the record goes on
+   * with a rolling history, without a byte more from the disk.
+   */
+  private async keepAhead(): Promise<void> {
+    let removed = 0;
+    await this.repeat((store) => {
+      const { used, file } = store.bytes();
+      const rows = store.diskFree() + file - used < AHEAD ? this.makeRoom(store) : 0;
+      removed += rows;
+      return rows;
+    });
+    if (removed > 0)
+      this.options.logger.warn(
+        { part: "record", removed },
+        `the disk is nearly full: the oldest ${removed} observations and events were removed early`,
       );
   }
 

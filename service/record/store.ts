@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { PerchError } from "../kernel/errors.ts";
@@ -68,6 +68,12 @@ export class Store {
     const pages = this.pragma("page_count");
     const log = statSync(`${this.db.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
     return { used: (pages - this.pragma("freelist_count")) * page, file: pages * page, log };
+  }
+
+  /** Bytes that the disk has left for this user. */
+  diskFree(): number {
+    const { bavail, bsize } = statfsSync(this.folder);
+    return bavail * bsize;
   }
 
   close(logger: Logger): void {

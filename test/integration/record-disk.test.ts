@@ -3,21 +3,20 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import type { Health } from "../../service/kernel/part.ts";
-import { testFolder } from "../support/record-opened.ts";
+import { Reader } from "../../service/record/record.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { entry, event, observation } from "../support/record-entries.ts";
+import { openRecord, testFolder } from "../support/record-opened.ts";
 
 /** Runs a script where it may mount a disk of its own on the folder, and reads the JSON that it prints. */
 async function onOwnDisk<T>(script: string): Promise<T> {
   const folder = await testFolder();
   const path = join("test", "support", script);
-  const { stdout } = await promisify(execFile)("unshare", [
-    "--map-root-user",
-    "--mount",
-    process.execPath,
-    "--import",
-    "tsx",
-    path,
-    folder,
-  ]);
+  const { stdout } = await promisify(execFile)(
+    "unshare",
+    ["--map-root-user", "--mount", process.execPath, "--import", "tsx", path, folder],
+    { timeout: 55_000 },
+  );
   return JSON.parse(stdout) as T;
 }
 
@@ -65,5 +64,47 @@ describe("a disk that is mounted read-only", () => {
     expect(seen.openWhenMended).toBe(1);
     expect(seen.afterwards).toBe("ok");
     expect(seen.counts).toEqual({ observations: 1, events: 1, openEvents: 1, outbox: 2 });
+  });
+});
+
+describe("a disk that is nearly full", () => {
+  test("has the oldest observations removed early, so that new ones find room when it is full", async () => {
+    const seen = await onOwnDisk<{ state: string; fresh: number; oldest: string }>("record-short-disk.ts");
+    expect(seen).toMatchObject({ state: "ok", fresh: 600 });
+    expect(seen.oldest).toMatch(/^old-[1-9]/);
+  });
+});
+
+describe("a commit whose success did not come back", () => {
+  /** Fails like a sync that reports an error, once, when the commit is there for others to see. */
+  class SyncFailureAfterCommit extends FakeClock {
+    private done = false;
+
+    constructor(private readonly committed: () => boolean) {
+      super();
+    }
+
+    override monotonic(): number {
+      if (this.done || !this.committed()) return super.monotonic();
+      this.done = true;
+      throw Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR_FSYNC" });
+    }
+  }
+
+  test("is found on the disk when the files are opened again, and not written twice", async () => {
+    const folder = await testFolder();
+    await (await openRecord(folder)).stop();
+    const others = new Reader(folder);
+    const clock = new SyncFailureAfterCommit(() => others.queries.counts().observations > 0);
+    const record = await openRecord(folder, {}, clock);
+    const first = record.write(entry(observation("o1"), event("e1")));
+    while (record.health().state === "ok") await new Promise((resolve) => setImmediate(resolve));
+    const second = record.write(entry(observation("o2")));
+    others.close();
+    clock.advance(15_000);
+    await Promise.all([first, second]);
+    expect(record.queries.observations().map(({ id }) => id)).toEqual(["o2", "o1"]);
+    expect(record.outbox.read(0, 10).map(({ id }) => id)).toEqual([1, 2, 3]);
+    expect(record.outbox.pending()).toBe(3);
   });
 });
