@@ -12,7 +12,6 @@ const LONGEST_HOLD_UP = 10_000;
 const [, , kind, seed, fps] = process.argv;
 const timeline = new Timeline(Number(seed));
 
-// Pipes block while they are full, so a reader that falls behind slows this process and nothing piles up.
 process.stdout.on("error", (error) => {
   if (systemCode(error) !== "EPIPE") console.error(error.message);
   process.exit(systemCode(error) === "EPIPE" ? 0 : 1);
@@ -51,14 +50,18 @@ async function runMicrophone(): Promise<void> {
   });
 }
 
-/** Calls back just after each whole multiple of `period` ms since the epoch, with its number. */
+/**
+ * Calls back just after each whole multiple of `period` ms since the epoch, with its number; not while the
+ * reader is behind, so that nothing piles up here.
+ */
 function everyPeriod(period: number, callback: (count: number) => void): void {
   const wait = (next: number) => {
     setTimeout(
       () => {
         const count = Math.floor(Date.now() / period);
-        // A timer may fire a moment early; then this period has not come yet.
-        if (count >= next || count < next - 1) callback(count);
+        // A timer may fire a moment early, and then this period has not come yet; or the clock was set back.
+        const due = count >= next || count < next - 1;
+        if (due && !process.stdout.writableNeedDrain) callback(count);
         wait(Math.floor(Date.now() / period) + 1);
       },
       Math.max(1, next * period - Date.now()),
