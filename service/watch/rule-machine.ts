@@ -36,14 +36,6 @@ export class RuleMachine {
     return holds ? this.whileHolding(observation, at) : this.whileFailing(observation, at);
   }
 
-  /** Ends an open event because its watch or rule is gone. */
-  close(at: number, reason: string): Event[] {
-    const { open } = this;
-    if (!open) return [];
-    this.open = undefined;
-    return [{ ...open, sequence: open.sequence + 1, phase: "end", at: iso(at), ended: iso(at), reason }];
-  }
-
   private whileHolding(observation: Observation, at: number): Event[] {
     this.failsSince = undefined;
     this.holdsSince ??= at;
@@ -103,6 +95,11 @@ export class RuleMachine {
   ): Event {
     return { ...open, sequence: open.sequence + 1, phase, at: iso(at), ended, observation: id, answer };
   }
+}
+
+/** The last message of an event that ends for another reason than an answer. `at`: epoch ms. */
+export function closed(event: Event, at: number, reason: string): Event {
+  return { ...event, sequence: event.sequence + 1, phase: "end", at: iso(at), ended: iso(at), reason, observation: "" };
 }
 
 const sameAnswer = (a: Event["answer"], b: Event["answer"]) =>

@@ -1,0 +1,36 @@
+import type { FeedSource } from "../../service/contract/feed-source.ts";
+import type { Health, Part } from "../../service/kernel/part.ts";
+
+/** All feeds of the box, as one part: each recovers by itself, and one that is away degrades the part. */
+export class Feeds implements Part {
+  readonly name = "feeds";
+  private running = false;
+
+  constructor(private readonly sources: readonly FeedSource[]) {}
+
+  async start(): Promise<void> {
+    this.running = true;
+    for (const source of this.sources) source.start();
+  }
+
+  async stop(): Promise<void> {
+    this.running = false;
+    await Promise.all(this.sources.map((source) => source.stop()));
+  }
+
+  health(): Health {
+    if (!this.running) return { state: "stopped" };
+    const detail = Object.fromEntries(this.sources.map((source) => [source.id, source.status().state]));
+    const away = this.sources.filter((source) => ["stalled", "offline"].includes(source.status().state));
+    if (away.length === 0) return { state: "ok", detail };
+    const reason = away
+      .map((source) => `${source.id}: ${source.status().reason ?? source.status().state}`)
+      .join("; ");
+    return { state: "degraded", reason, detail };
+  }
+
+  /** What was true of a microphone's sound between two moments (epoch ms); only simulated ones know. */
+  truth(feed: string, from: number, to: number) {
+    return this.sources.find((source) => source.id === feed)?.truth?.(from, to);
+  }
+}

@@ -1,0 +1,21 @@
+import { loadConfig } from "../config.ts";
+import { ConfigError } from "../kernel/config-file.ts";
+
+/** `perch check`: 0 and a summary, or 1 and every error. */
+export function check(file: string): number {
+  try {
+    const config = loadConfig(file);
+    const rules = config.watches.reduce((sum, watch) => sum + watch.rules.length, 0);
+    process.stdout.write(
+      `${file} is right: node ${config.node}, ${config.feeds.length} feeds, ${config.watches.length} watches, ${rules} rules\n`,
+    );
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { problems } = error;
+    process.stderr.write(
+      `${problems.join("\n")}\n${problems.length} ${problems.length === 1 ? "error" : "errors"}\n`,
+    );
+    return 1;
+  }
+}

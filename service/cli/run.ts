@@ -1,0 +1,76 @@
+import { writeFileSync } from "node:fs";
+import { Appliance, type Places } from "../appliance.ts";
+import { loadConfig } from "../config.ts";
+import { parseDuration } from "../contract/units.ts";
+import { messageOf } from "../kernel/errors.ts";
+import { createLogger, type Logger } from "../kernel/logger.ts";
+import { eventPrinter } from "../terminal.ts";
+import { UsageError, version } from "./usage.ts";
+
+interface Options {
+  readonly config: string;
+  /** As written: "60s". */
+  readonly for?: string;
+  /** File for the report. */
+  readonly report?: string;
+}
+
+/** `perch run`: watches until a signal comes or the time is over. Resolves to the exit code. */
+export async function run(options: Options): Promise<number> {
+  const duration = options.for === undefined ? undefined : parseDuration(options.for);
+  if (options.for !== undefined && duration === undefined) {
+    throw new UsageError(`--for ${options.for}: must be a duration like 60s, 5m or 8h`);
+  }
+  const config = loadConfig(options.config);
+  const logger = createLogger(config.log);
+  const appliance = new Appliance({ config, logger, version, onEvent: eventPrinter(logger) });
+  const end = endOf(duration, logger);
+
+  logger.info(`Perch ${version} starts with ${options.config}`);
+  await appliance.start(end.signal);
+  showPlaces(appliance.places(), logger);
+  appliance.ready(end.signal).then(
+    () => logger.info("the model answers; events follow"),
+    (error: unknown) => logger.debug(`the model was not ready: ${messageOf(error)}`),
+  );
+  await end.reached;
+  logger.info("stopping");
+  await appliance.stop();
+  if (options.report !== undefined) {
+    writeFileSync(options.report, `${JSON.stringify(await appliance.report(), null, 2)}\n`);
+    logger.info(`report written to ${options.report}`);
+  }
+  return 0;
+}
+
+/** The end of a run: a signal, or the time that was given. A second signal exits at once. */
+function endOf(
+  duration: number | undefined,
+  logger: Logger,
+): { signal: AbortSignal; reached: Promise<void> } {
+  const ended = new AbortController();
+  const reached = new Promise<void>((resolve) => ended.signal.addEventListener("abort", () => resolve()));
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      if (ended.signal.aborted) {
+        logger.warn(`${name} again: leaving at once`);
+        process.exit(130);
+      }
+      ended.abort();
+    });
+  }
+  // Also keeps the process alive where no part has a socket open.
+  const timer = setInterval(() => ended.abort(), duration ?? 2 ** 31 - 1);
+  ended.signal.addEventListener("abort", () => clearInterval(timer));
+  return { signal: ended.signal, reached };
+}
+
+function showPlaces(places: Places, logger: Logger): void {
+  const rows: [string, string | undefined][] = [
+    ["health", places.health],
+    ["broker", places.broker],
+    ["topics", places.topics],
+    ["database", places.database],
+  ];
+  for (const [name, place] of rows) logger.info(`${name.padEnd(8)} ${place ?? "not reachable, see above"}`);
+}

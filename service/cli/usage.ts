@@ -1,0 +1,42 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "../kernel/paths.ts";
+
+/** A mistake on the command line; its message is all that is shown. */
+export class UsageError extends Error {}
+
+export const version: string = readVersion();
+
+export const HELP = `perch ${version} – cameras and microphones, watched by one local model; nothing leaves the box
+
+Usage: perch <verb> [options]
+
+  run [--config F] [--for DURATION] [--report FILE]
+        Watch, until it is ended (or for DURATION: 30s, 5m, 8h). --report writes what was seen,
+        dropped and acknowledged as JSON at the end.
+  check [F]
+        Read a configuration and show every error in it, each with its line. Exit 1 if there is one.
+  doctor [--config F]
+        What is here (processor, GPU, tools, model files, devices, permissions) and what that allows.
+  ask "question" [--image F] [--audio F] [--schema F] [--config F]
+        Ask the model once. --schema: a YAML or JSON file with the answer's fields, as a watch has them.
+  --version, --help
+
+Without --config it is ./config/perch.yaml, or the one that comes with Perch (a simulated cell).
+
+  perch run                                     the simulated cell: no camera needed
+  perch check config/examples/clinic-kiosk.yaml
+  perch ask "What is on the picture?" --image photo.jpg
+`;
+
+/** The configuration file to use: the one given, ./config/perch.yaml, or the one that comes with Perch. */
+export function configFile(given: string | undefined): string {
+  if (given !== undefined) return given;
+  const own = join("config", "perch.yaml");
+  return existsSync(own) ? own : join(packageRoot, own);
+}
+
+function readVersion(): string {
+  const manifest = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string };
+  return manifest.version;
+}

@@ -1,0 +1,93 @@
+import type { MotionGate } from "../contract/config-feeds.ts";
+import type { Luma } from "../contract/media.ts";
+
+type Zone = MotionGate["masks"][number];
+
+/** How much of a new frame goes into the background: where nothing moved, and where something did. */
+const LEARN_STILL = 0.1;
+const LEARN_MOVED = 0.03;
+/** A pixel darker than this says little about how the light changed. */
+const DARK = 8;
+
+/**
+ * Motion against an adaptive background. Light that changes over the whole picture (a lamp goes on, the
+ * camera's exposure follows) scales and shifts every pixel alike: the median gain and the median offset
+ * are taken out of the difference, and taken into the background.
+ */
+export class Motion {
+  private background: Float32Array | undefined;
+  private watched: Uint16Array | undefined;
+
+  constructor(private readonly config: Pick<MotionGate, "threshold" | "area" | "masks">) {}
+
+  /** Whether enough of the unmasked frame differs from the background. The first frame only teaches. */
+  moved(luma: Luma): boolean {
+    const { data } = luma;
+    if (this.background?.length !== data.length) {
+      this.background = Float32Array.from(data);
+      this.watched = unmasked(luma, this.config.masks);
+      return false;
+    }
+    const { background } = this;
+    const watched = this.watched ?? unmasked(luma, this.config.masks);
+    if (watched.length === 0) return false;
+    const { gain, offset } = lightChange(background, data, watched);
+    let changed = 0;
+    for (const pixel of watched) {
+      const expected = gain * (background[pixel] ?? 0) + offset;
+      const difference = (data[pixel] ?? 0) - expected;
+      const differs = Math.abs(difference) > this.config.threshold && !clipped(expected, data[pixel] ?? 0);
+      if (differs) changed += 1;
+      background[pixel] = expected + difference * (differs ? LEARN_MOVED : LEARN_STILL);
+    }
+    return changed / watched.length >= this.config.area;
+  }
+}
+
+/** A pixel at the end of the scale that should be beyond it is no difference. */
+const clipped = (expected: number, found: number) =>
+  (found === 255 && expected > 255) || (found === 0 && expected < 0);
+
+/** The median gain and, after it, the median offset from background to frame. */
+function lightChange(background: Float32Array, data: Uint8Array, watched: Uint16Array) {
+  // Every third pixel is plenty for a median.
+  const sample = watched.filter((_, index) => index % 3 === 0);
+  const ratios: number[] = [];
+  for (const pixel of sample) {
+    const before = background[pixel] ?? 0;
+    const now = data[pixel] ?? 0;
+    if (before >= DARK && now > 0 && now < 255) ratios.push(now / before);
+  }
+  const gain = ratios.length > sample.length / 4 ? median(ratios) : 1;
+  const offsets = Array.from(sample, (pixel) => (data[pixel] ?? 0) - gain * (background[pixel] ?? 0));
+  return { gain, offset: median(offsets) };
+}
+
+function median(values: number[]): number {
+  values.sort((a, b) => a - b);
+  return values[values.length >> 1] ?? 0;
+}
+
+/** Indexes of the pixels whose middle lies in no mask. */
+function unmasked({ width, height }: Luma, masks: readonly Zone[]): Uint16Array {
+  const pixels: number[] = [];
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      if (!masks.some((mask) => inside(mask, (x + 0.5) / width, (y + 0.5) / height)))
+        pixels.push(y * width + x);
+    }
+  }
+  return Uint16Array.from(pixels);
+}
+
+/** Whether a point lies in a polygon: the even-odd rule, counting edges to the right of it. */
+function inside(polygon: Zone, x: number, y: number): boolean {
+  let odd = false;
+  let [previousX, previousY] = polygon.at(-1) ?? [0, 0];
+  for (const [cornerX, cornerY] of polygon) {
+    const crosses = cornerY > y !== previousY > y;
+    if (crosses && x < ((previousX - cornerX) * (y - cornerY)) / (previousY - cornerY) + cornerX) odd = !odd;
+    [previousX, previousY] = [cornerX, cornerY];
+  }
+  return odd;
+}

@@ -1,0 +1,253 @@
+import type { Config } from "./contract/config.ts";
+import type { Feed } from "./contract/config-feeds.ts";
+import type { Watch } from "./contract/config-watches.ts";
+import type { FeedSink, FeedStatus } from "./contract/feed-source.ts";
+import type { Clip, Frame, Sound } from "./contract/media.ts";
+import type { Event, Observation } from "./contract/observation.ts";
+import { eventTopic, observationTopic } from "./contract/topics.ts";
+import type { GatedClip } from "./gate/clip-cutter.ts";
+import { type ClipGate, createClipGate } from "./gate/clip-gate.ts";
+import { FrameGate } from "./gate/frame-gate.ts";
+import type { Answered, Inference } from "./inference/inference.ts";
+import { wavOf } from "./inference/media-check.ts";
+import { type Clock, iso } from "./kernel/clock.ts";
+import { type ErrorCode, isPerchError, messageOf } from "./kernel/errors.ts";
+import type { Logger } from "./kernel/logger.ts";
+import type { DropReason, Metrics } from "./kernel/metrics.ts";
+import type { Health, Part } from "./kernel/part.ts";
+import type { Record as PerchRecord } from "./record/record.ts";
+import type { TruthTally } from "./report.ts";
+import { closed } from "./watch/rule-machine.ts";
+import { uuidv7 } from "./watch/uuid.ts";
+import { type Question, Watcher } from "./watch/watcher.ts";
+
+interface Options {
+  readonly config: Config;
+  /** `<prefix>/<node>`, the first part of every topic. */
+  readonly base: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly inference: Inference;
+  readonly record: PerchRecord;
+  /** What was true of a feed's sound between two moments; only simulated microphones know. */
+  readonly truthOf: (feed: string, from: number, to: number) => Clip["truth"];
+  readonly tally: TruthTally;
+  readonly onStatus: (feed: string, status: FeedStatus) => void;
+  readonly onEvent: (event: Event) => void;
+}
+
+/** Why a question that was not answered counts as dropped, by the fault. */
+const DROP_REASON: Partial<Record<ErrorCode, DropReason>> = {
+  SUPERSEDED: "superseded",
+  DEADLINE_PASSED: "deadline",
+  QUEUE_FULL: "queue_full",
+  ENGINE_UNAVAILABLE: "engine_unavailable",
+  ENGINE_FAILED: "engine_unavailable",
+  ENGINE_REFUSED: "engine_refused",
+  ENGINE_POISON: "poison",
+  ANSWER_INVALID: "answer_invalid",
+  MEDIA_INVALID: "frame_invalid",
+  DATA_FULL: "record_unavailable",
+  DATA_UNWRITABLE: "record_unavailable",
+  DATA_CORRUPT: "record_unavailable",
+  CANCELLED: "stopping",
+};
+
+/**
+ * The way data takes, forward only: feed -> gate -> inference -> watch -> record. Delivery reads the
+ * record's outbox by itself.
+ */
+export class MainPath implements FeedSink, Part {
+  readonly name = "watching";
+  private readonly frameGates = new Map<string, FrameGate>();
+  private readonly clipGates = new Map<string, ClipGate>();
+  private watchers: Watcher[] = [];
+  private readonly underWay = new Set<Promise<void>>();
+  private state: "starting" | "ok" | "stopped" = "stopped";
+
+  constructor(private readonly options: Options) {}
+
+  async start(): Promise<void> {
+    this.state = "starting";
+    for (const feed of this.options.config.feeds) {
+      if (feed.kind === "camera") this.frameGates.set(feed.id, new FrameGate(feed.gate));
+      else this.clipGates.set(feed.id, await createClipGate(feed.gate));
+    }
+    // Events that were open when the service last ran go on; until the record opens nothing is asked.
+    const opened = this.options.record.whenOpen().then(() => this.takeUpEvents());
+    await Promise.race([opened, Promise.resolve()]);
+  }
+
+  /** Resolves when every question that was begun is answered and recorded, or dropped. */
+  async stop(): Promise<void> {
+    this.state = "stopped";
+    await Promise.all(this.underWay);
+  }
+
+  health(): Health {
+    return { state: this.state };
+  }
+
+  private async takeUpEvents(): Promise<void> {
+    if (this.state !== "starting") return;
+    const { config, record, clock } = this.options;
+    const open = record.openEvents();
+    const enabled = config.watches.filter((watch) => watch.enabled);
+    this.watchers = enabled.map((watch) => new Watcher(watch, kindsOf(watch, config), config.node, open));
+    this.state = "ok";
+    const known = (event: Event) =>
+      enabled.some(({ id, rules }) => id === event.watch && rules.some((rule) => rule.id === event.rule));
+    const orphans = open.filter((event) => !known(event));
+    const ends = orphans.map((event) =>
+      closed(event, clock.now(), "its watch or rule is no longer in the configuration"),
+    );
+    if (ends.length > 0)
+      await record.write({ events: ends, messages: ends.map((event) => this.eventMessage(event)) });
+  }
+
+  frame(frame: Frame): void {
+    const { metrics, clock } = this.options;
+    metrics.frames.inc({ feed: frame.feed });
+    for (const watcher of this.watchers) watcher.saw(frame);
+    const decision = this.frameGates.get(frame.feed)?.decide(frame);
+    if (!decision) return;
+    metrics.gate.inc({ feed: frame.feed, outcome: decision.pass ? decision.reason : "held" });
+    if (!decision.pass) return;
+    metrics.observeStage("capture_to_gate", clock.now() - frame.at);
+    for (const watcher of this.watchers) this.begin(watcher, watcher.framePassed(frame));
+  }
+
+  sound(sound: Sound): void {
+    const { metrics } = this.options;
+    const gate = this.clipGates.get(sound.feed);
+    if (!gate) return;
+    const { clips, held } = gate.push(sound);
+    if (held > 0) metrics.gate.inc({ feed: sound.feed, outcome: "held" }, held);
+    for (const clip of clips) this.clip(clip);
+  }
+
+  status(feed: string, status: FeedStatus): void {
+    this.options.metrics.feedState.set({ feed }, status.state === "live" ? 1 : 0);
+    this.options.onStatus(feed, status);
+  }
+
+  private clip({ clip: cut, reason }: GatedClip): void {
+    const { metrics, clock, truthOf } = this.options;
+    metrics.gate.inc({ feed: cut.feed, outcome: reason });
+    const ended = cut.at + cut.length;
+    metrics.observeStage("capture_to_gate", Math.max(0, clock.now() - ended));
+    const truth = truthOf(cut.feed, cut.at, ended);
+    const clip: Clip = truth ? { ...cut, truth } : cut;
+    for (const watcher of this.watchers) this.begin(watcher, watcher.clipPassed(clip));
+  }
+
+  private begin(watcher: Watcher, question: Question | undefined): void {
+    if (!question) return;
+    // While nothing can be recorded an answer would be lost: it is not asked for.
+    if (!this.options.record.accepting()) {
+      this.options.metrics.drop("record_unavailable");
+      return;
+    }
+    const work = this.answer(watcher, question)
+      .catch((error: unknown) => this.dropped(watcher, error))
+      .finally(() => this.underWay.delete(work));
+    this.underWay.add(work);
+  }
+
+  private async answer(watcher: Watcher, question: Question): Promise<void> {
+    const { metrics, clock, record, tally, onEvent } = this.options;
+    const passed = clock.monotonic();
+    const answered = await this.ask(question);
+    metrics.observeStage("gate_to_send", answered.sent - passed);
+    const observation = this.observationOf(watcher, question, answered);
+    const events = watcher.observe(observation);
+    await record.write({
+      observation,
+      events,
+      messages: this.messagesOf(observation, events),
+      ...(question.frame && events.length > 0 && { thumbnail: question.frame.jpeg }),
+    });
+    metrics.observeStage("answer_to_commit", clock.monotonic() - answered.received);
+    metrics.observeStage("total", clock.now() - question.captured);
+    if (question.truth) tally.count(watcher.watch.id, observation.answer, question.truth);
+    for (const event of events) onEvent(event);
+  }
+
+  private ask({ watch, frame, clip }: Question): Promise<Answered> {
+    const { inference, clock } = this.options;
+    return inference.submit({
+      prompt: {
+        question: watch.question,
+        schema: watch.answer,
+        ...(frame && { image: frame.jpeg }),
+        ...(clip && { audio: wavOf(clip.samples) }),
+      },
+      lane: watch.lane,
+      deadline: clock.monotonic() + watch.deadline,
+      // Of a picture the newest is worth the most; every sound is heard once only, and waits its turn.
+      ...(clip === undefined && { newest: `${watch.id}/${frame?.feed}` }),
+    });
+  }
+
+  private observationOf(
+    watcher: Watcher,
+    question: Question,
+    { reply, queued, stamp }: Answered,
+  ): Observation {
+    const { config, clock } = this.options;
+    const now = clock.now();
+    return {
+      id: uuidv7(now),
+      node: config.node,
+      watch: watcher.watch.id,
+      feeds: [...question.feeds],
+      captured: iso(question.captured),
+      answered: iso(now),
+      answer: watcher.parse(reply.text),
+      provenance: {
+        ...stamp,
+        hottest: null,
+        queue: rounded(queued),
+        prompt: rounded(reply.prompt),
+        decode: rounded(reply.decode),
+        tokens: reply.tokens,
+      },
+    };
+  }
+
+  private messagesOf(observation: Observation, events: readonly Event[]) {
+    const topic = observationTopic(this.options.base, observation.watch);
+    return [
+      { topic, payload: JSON.stringify(observation) },
+      ...events.map((event) => this.eventMessage(event)),
+    ];
+  }
+
+  private eventMessage(event: Event) {
+    return { topic: eventTopic(this.options.base, event.watch, event.rule), payload: JSON.stringify(event) };
+  }
+
+  private dropped(watcher: Watcher, error: unknown): void {
+    const { metrics, logger } = this.options;
+    const reason = isPerchError(error) ? DROP_REASON[error.code] : undefined;
+    // A fault that nobody expected is a bug in the program: it must not go on as if nothing were.
+    if (reason === undefined) throw error;
+    metrics.drop(reason);
+    const quiet = reason === "superseded" || reason === "deadline" || reason === "stopping";
+    logger[quiet ? "debug" : "warn"](
+      { watch: watcher.watch.id },
+      `${watcher.watch.id}: a question was not answered: ${messageOf(error)}`,
+    );
+  }
+}
+
+function kindsOf(watch: Watch, { feeds }: Config): { camera?: string; microphone?: string } {
+  const ofKind = (kind: Feed["kind"]) =>
+    feeds.find((feed) => feed.kind === kind && watch.feeds.includes(feed.id))?.id;
+  const camera = ofKind("camera");
+  const microphone = ofKind("microphone");
+  return { ...(camera !== undefined && { camera }), ...(microphone !== undefined && { microphone }) };
+}
+
+const rounded = (ms: number) => Math.round(ms * 100) / 100;

@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+import { parseArgs } from "node:util";
+import { ask } from "./cli/ask.ts";
+import { check } from "./cli/check.ts";
+import { doctor } from "./cli/doctor.ts";
+import { run } from "./cli/run.ts";
+import { configFile, HELP, UsageError, version } from "./cli/usage.ts";
+import { isPerchError, messageOf } from "./kernel/errors.ts";
+
+const text = { type: "string" } as const;
+
+/** Runs one verb. Resolves to the exit code: 0 well, 1 a fault that was told, 2 a wrong command line. */
+async function main(argv: string[]): Promise<number> {
+  const [verb, ...rest] = argv;
+  switch (verb) {
+    case "run": {
+      const { config, ...options } = parse(rest, { config: text, for: text, report: text }, 0).values;
+      return run({ ...options, config: configFile(config) });
+    }
+    case "check":
+      return check(configFile(parse(rest, {}, 1).positionals[0]));
+    case "doctor":
+      return doctor(configFile(parse(rest, { config: text }, 0).values.config));
+    case "ask": {
+      const { values, positionals } = parse(
+        rest,
+        { config: text, image: text, audio: text, schema: text },
+        1,
+      );
+      const [question] = positionals;
+      if (question === undefined) throw new UsageError('ask what? perch ask "question"');
+      return ask({ ...values, question, config: configFile(values.config) });
+    }
+    case "--version":
+    case "-v":
+      process.stdout.write(`${version}\n`);
+      return 0;
+    case "--help":
+    case "-h":
+    case "help":
+    case undefined:
+      process.stdout.write(HELP);
+      return verb === undefined ? 2 : 0;
+    default:
+      throw new UsageError(`there is no verb ${verb}`);
+  }
+}
+
+type TextOptions = Record<string, typeof text>;
+
+function parse<T extends TextOptions>(args: string[], options: T, most: number) {
+  try {
+    const parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
+    if (parsed.positionals.length > most)
+      throw new UsageError(`too many words: ${parsed.positionals.join(" ")}`);
+    return parsed;
+  } catch (error) {
+    throw new UsageError(messageOf(error));
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    if (error instanceof UsageError) {
+      process.stderr.write(`perch: ${error.message}\nperch --help shows what there is.\n`);
+      process.exit(2);
+    }
+    if (isPerchError(error)) {
+      process.stderr.write(`perch: ${error.message}\n`);
+      process.exit(1);
+    }
+    // Not foreseen: a bug. The stack is what helps whoever reads it.
+    process.stderr.write(
+      `perch: this should not happen, please report it: ${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    process.exit(70);
+  },
+);

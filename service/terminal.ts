@@ -1,0 +1,39 @@
+import { styleText } from "node:util";
+import type { Event } from "./contract/observation.ts";
+import type { Logger } from "./kernel/logger.ts";
+
+const COLOUR = { info: "cyan", warning: "yellow", alarm: "red" } as const;
+const MARK = { start: "●", update: "·", end: "○" } as const;
+
+/** An answer for a person: `person yes · light red · display 42`. */
+export function answerText(answer: Event["answer"]): string {
+  return Object.entries(answer)
+    .map(([field, value]) => `${field} ${valueText(value)}`)
+    .join(" · ");
+}
+
+function valueText(value: boolean | number | string): string {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return value === "" ? "–" : String(value);
+}
+
+/** One line an event: `17:21:03 ● The signal light is red  (scene)  person no · light red · display 42`. */
+export function eventLine(event: Event, colour: boolean): string {
+  const time = new Date(event.at).toLocaleTimeString("en-GB");
+  const mark = MARK[event.phase];
+  const title = event.phase === "end" ? `${event.title}: over` : event.title;
+  const shown =
+    colour && event.phase !== "end"
+      ? styleText(COLOUR[event.severity], `${mark} ${title}`)
+      : `${mark} ${title}`;
+  return `${time} ${shown}  (${event.watch})  ${answerText(event.answer)}`;
+}
+
+/** Shows events as they come: readable lines on a terminal, log lines elsewhere. */
+export function eventPrinter(
+  logger: Logger,
+  out: NodeJS.WriteStream = process.stdout,
+): (event: Event) => void {
+  if (out.isTTY) return (event) => out.write(`${eventLine(event, out.hasColors())}\n`);
+  return (event) => logger.info({ event }, eventLine(event, false));
+}
