@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { SetupError } from "./command.mjs";
 
 /**
@@ -8,10 +8,8 @@ import { SetupError } from "./command.mjs";
  * open file that `flock` locked on our behalf. A second set-up waits here and then finds the work done.
  */
 export async function lockSetup(root, say) {
-  const folder = join(root, "build", "setup");
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "lock");
-  const file = openSync(path, "a+");
+  const path = join(root, "build", "setup", "lock");
+  const file = openForThisUser(path);
   const stdio = ["ignore", "ignore", "ignore", file];
   const first = spawnSync("flock", ["--nonblock", "3"], { stdio });
   if (first.error) throw new SetupError(`flock (package util-linux) is missing: ${first.error.message}`);
@@ -23,4 +21,16 @@ export async function lockSetup(root, say) {
   }
   ftruncateSync(file);
   writeSync(file, `${process.pid}\n`);
+}
+
+function openForThisUser(path) {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    return openSync(path, "a+");
+  } catch (error) {
+    if (!["EACCES", "EPERM", "EROFS"].includes(error.code)) throw error;
+    throw new SetupError(`this user may not write to ${dirname(path)}`, {
+      advice: "Run set-up as the owner of this folder: npm run setup",
+    });
+  }
 }

@@ -62,14 +62,20 @@ function approvedScripts(root) {
   return Object.keys(allowScripts).filter((name) => allowScripts[name] === true);
 }
 
-/** Whether node_modules holds every package of the lock file in its version (optional ones may be absent). */
+/**
+ * Whether node_modules holds every package of the lock file in its version (optional ones may be absent).
+ * npm's own list of what is there is written last, so it proves that nothing was cut off; but it also lists
+ * packages that were only locked, so each is looked at.
+ */
 function installedAsLocked(root, production) {
   if (!existsSync(hiddenLock(root))) return false;
   const { "": _root, ...locked } = readJson(join(root, "package-lock.json")).packages;
   const installed = readJson(hiddenLock(root)).packages;
   return Object.entries(locked).every(([path, wanted]) => {
-    if (installed[path]) return installed[path].version === wanted.version;
-    return wanted.optional || wanted.devOptional || wanted.extraneous || (production && wanted.dev);
+    const description = join(root, path, "package.json");
+    if (!installed[path] || !existsSync(description))
+      return wanted.optional || wanted.devOptional || (production && wanted.dev);
+    return wanted.link || readJson(description).version === wanted.version;
   });
 }
 

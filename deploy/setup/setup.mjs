@@ -13,7 +13,7 @@ import { checkPlatform, findGpu } from "./platform.mjs";
 import { Progress } from "./progress.mjs";
 import { serviceBuild } from "./service-build.mjs";
 import { Stamps } from "./stamps.mjs";
-import { installPackages, missingPackages } from "./system-packages.mjs";
+import { installer, missingPackages } from "./system-packages.mjs";
 
 const USAGE = `Usage: npm run setup -- [options]
   --for-tests    also what the tests need: mosquitto, espeak-ng, GStreamer, openssl
@@ -50,8 +50,9 @@ async function setUp({ forTests, production, mayInstall }) {
   const missing = missingPackages({ building: stale().length > 0, forTests });
   if (missing.length === 0 && stale().length === 0) return;
 
+  const install = missing.length > 0 ? installer(missing, { mayInstall }) : () => undefined;
   await lockSetup(root, (text) => progress.line(text));
-  if (missing.length > 0) await installPackages(missing, { mayInstall, progress });
+  await install(progress);
   await perform(packages);
   // The engine takes one core's minutes and better-sqlite3 another's: they need nothing of each other.
   // Where one fails the others still end, so that what they did is not lost.

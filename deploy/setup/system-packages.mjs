@@ -39,13 +39,17 @@ export function missingPackages({ building, forTests }) {
     .map((p) => p.name);
 }
 
-/** Installs packages with apt where this user may, and otherwise says the line that does it. */
-export async function installPackages(names, { mayInstall, progress }) {
+/** How to install packages with apt as this user; where that may not be, the error says the line that does it. */
+export function installer(names, { mayInstall }) {
   const prefix = mayInstall ? aptPrefix() : undefined;
   if (!prefix)
     throw new SetupError(`these system packages are missing: ${names.join(", ")}`, {
       advice: `Install them and start again:\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${names.join(" ")}`,
     });
+  return (progress) => install(names, prefix, progress);
+}
+
+async function install(names, prefix, progress) {
   const [command, ...before] = [...prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
   const apt = (...args) =>
     run(command, [...before, "-o", "DPkg::Lock::Timeout=120", ...args], {
