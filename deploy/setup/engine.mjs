@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { join } from "node:path";
@@ -42,7 +43,7 @@ export function engine({ root, stamps, gpu }) {
       renameSync(made, target);
       removeFolder(work);
       stamps.write("engine", key());
-      return gpu.kind === "none" ? "engine built" : "engine built for the NVIDIA GPU";
+      return gpu.kind === "none" ? "engine built" : `engine built for the NVIDIA GPU${cudaGap(gpu)}`;
     },
   };
 }
@@ -82,6 +83,17 @@ async function fetchCudaRuntime(root, work, note) {
   const archive = readdirSync(work).find((file) => file.endsWith(".tgz"));
   await run("tar", ["-xzf", join(work, archive), "-C", work], { advice });
   return join(work, "package", "bins", "linux-x64-cuda");
+}
+
+/** ggml passes silently over a back end whose libraries it cannot load, so set-up says what is missing. */
+function cudaGap(gpu) {
+  if (gpu.kind !== "nvidia") return "";
+  const known = spawnSync("ldconfig", ["-p"], {
+    encoding: "utf8",
+    env: { PATH: "/usr/sbin:/sbin:/usr/bin:/bin" },
+  });
+  const missing = ["libcudart.so.13", "libcublas.so.13"].filter((name) => !known.stdout?.includes(name));
+  return missing.length > 0 ? `; it will not use it without ${missing.join(" and ")} (docs/hardware.md)` : "";
 }
 
 async function buildWhole(work, source, architecture, note) {
