@@ -24,8 +24,7 @@ export function runFfmpeg(args: readonly string[], input: Buffer, options: Optio
       "ffmpeg",
       [
         ...["-hide_banner", "-loglevel", "error", "-protocol_whitelist", "pipe"],
-        // One broken part is a broken file: nothing that only looks like a picture may pass.
-        ...["-xerror", "-err_detect", "explode", "-threads", "1"],
+        ...["-threads", "1"],
         ...args,
       ],
       { stdio: ["pipe", "pipe", "pipe"] },

@@ -25,6 +25,8 @@ export async function prepareImage(bytes: Buffer, shape: ImageShape): Promise<Bu
   const { width, height } = targetSize(size, shape);
   const jpeg = await runFfmpeg(
     [
+      // A picture that is broken in part is broken. (A WAV that was streamed has a wrong length, and is not.)
+      ...["-xerror", "-err_detect", "explode"],
       ...["-f", `${size.format}_pipe`, "-i", "pipe:0", "-frames:v", "1"],
       ...["-vf", `scale=${width}:${height}:flags=area,format=yuvj420p`],
       ...["-q:v", "3", "-f", "mjpeg", "pipe:1"],
