@@ -23,6 +23,10 @@ const STOP_PATIENCE = 1000;
 /** A connection that lived this long, ms, was a good one even if nothing was to be sent. */
 const SETTLED = 30_000;
 
+/** Connections that end within so many ms, this often in a row, have a reason of their own. */
+const SHORT = 10_000;
+const SHORT_LIVES = 3;
+
 interface Options {
   readonly node: string;
   readonly version: string;
@@ -53,6 +57,7 @@ export class Delivery implements Part {
   /** A refusal is for a person to mend; a broker may lock out who knocks too often. */
   private readonly slowBackoff = new Backoff(60_000, 600_000);
   private connection: BrokerConnection | undefined;
+  private shortLives = 0;
   private fault: BrokerFault | undefined;
   private phase: "new" | "running" | "stopped" = "new";
   private loop: Promise<void> | undefined;
@@ -110,6 +115,7 @@ export class Delivery implements Part {
       if (this.phase !== "running") return;
       if (again) continue;
       this.note(fault);
+      if (fault.kind === "unreachable") this.drain.brokerGone();
       this.firstOutcome();
       const backoff = SLOW.has(fault.kind) ? this.slowBackoff : this.backoff;
       await sleep(clock, backoff.next(), this.stopper.signal);
@@ -145,7 +151,7 @@ export class Delivery implements Part {
     this.retained.attach(connection);
     this.drain.attach(connection);
     this.firstOutcome();
-    const fault = await connection.ended;
+    const fault = this.suspectDouble(await connection.ended, clock.monotonic() - begun);
     this.connection = undefined;
     this.drain.detach(fault);
     this.retained.detach();
@@ -154,6 +160,19 @@ export class Delivery implements Part {
       this.slowBackoff.reset();
     }
     return fault;
+  }
+
+  /** A second box with this node's name ends our connection whenever it connects; MQTT 3.1.1, and some brokers of 5, do not say so. */
+  private suspectDouble(fault: BrokerFault, lived: number): BrokerFault {
+    const short = fault.kind === "closed" && lived < SHORT && this.drain.inFlight === 0;
+    this.shortLives = short ? this.shortLives + 1 : 0;
+    if (this.shortLives < SHORT_LIVES) return fault;
+    const { node } = this.options;
+    return new BrokerFault(
+      "taken",
+      `${fault.message} soon after it began, ${this.shortLives} times in a row: is there another box with the node name ${node}?`,
+      fault,
+    );
   }
 
   /** Says a fault once, not at every try. */

@@ -36,7 +36,7 @@ export class OutboxDrain {
   private readonly window: PublishWindow;
   private readonly releases: OutboxReleases;
   private readonly refusals = new Refusals();
-  private readonly refusalBackoff = new Backoff(30_000, 600_000);
+  private readonly refusalBackoff = new Backoff(30_000, 120_000);
   private readonly readBackoff = new Backoff(1000, 30_000);
   private connection: BrokerConnection | undefined;
   private page: readonly OutboxRow[] = [];
@@ -93,7 +93,6 @@ export class OutboxDrain {
   /** Sends over this connection from the lowest row on. */
   attach(connection: BrokerConnection): void {
     this.connection = connection;
-    this.refusals.reconnected();
     this.rewind();
     connection.onRoom = () => this.turnSoon();
     this.turnSoon();
@@ -108,6 +107,11 @@ export class OutboxDrain {
     const breaker = this.window.lost(fault.kind === "closed" || fault.kind === "refused");
     this.rewind();
     if (breaker) this.setAside(breaker, "the broker ends the connection when it comes", true);
+  }
+
+  /** The broker is away: what it refused may be taken when it is back. */
+  brokerGone(): void {
+    this.refusals.forget();
   }
 
   /** Resolves when what was acknowledged is out of the outbox, or could not be taken out. */

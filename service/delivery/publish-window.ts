@@ -23,6 +23,8 @@ export class PublishWindow {
   private progressed = false;
   private cautious = false;
   private suspect: { id: number; strikes: number } | undefined;
+  /** Rows that were shown to break connections: once is enough the next time. */
+  private readonly breakers = new Set<number>();
 
   constructor(private readonly size: number) {}
 
@@ -93,7 +95,8 @@ export class PublishWindow {
     if (!alone) return undefined;
     const strikes = this.suspect?.id === first.row.id ? this.suspect.strikes + 1 : 1;
     this.suspect = { id: first.row.id, strikes };
-    if (strikes < STRIKES) return undefined;
+    if (strikes < STRIKES && !this.breakers.has(first.row.id)) return undefined;
+    this.breakers.add(first.row.id);
     this.cautious = false;
     this.suspect = undefined;
     return first.row;

@@ -5,6 +5,12 @@ const OF_ONE_ROW = new Set([0x95, 0x99]);
 /** So many rows are set aside one by one; beyond that it is their topic that is held. */
 const MOST_ASIDE = 1000;
 
+interface Aside {
+  readonly topic: string;
+  readonly reason: string;
+  readonly breaks: boolean;
+}
+
 /**
  * What the broker does not take, for now. A refused topic is held as a whole, so that its messages keep
  * their order; a refusal that is about one message sets that row aside alone. Both stay in the outbox.
@@ -12,7 +18,7 @@ const MOST_ASIDE = 1000;
  */
 export class Refusals {
   private readonly topics = new Map<string, string>();
-  private readonly rows = new Map<number, { topic: string; reason: string; breaks: boolean }>();
+  private readonly rows = new Map<number, Aside>();
   private readonly doubtful = new Map<string, string>();
 
   /** Whether the row has to wait. */
@@ -33,7 +39,7 @@ export class Refusals {
     return news;
   }
 
-  /** `breaks`: it ended the connection, so a new connection is no reason to try it again. */
+  /** `breaks`: it ends every connection it goes over, so it is tried again only with what may be another broker. */
   setAside(row: OutboxRow, reason: string, breaks: boolean): boolean {
     const news = !this.rows.has(row.id) && !this.doubtful.has(row.topic);
     this.rows.set(row.id, {
@@ -49,23 +55,17 @@ export class Refusals {
     return !this.holding && this.doubtful.size === 0;
   }
 
-  /** Everything may go again. */
+  /** What the broker answered no to may go again; a row that breaks connections stays aside. */
   retry(): void {
     for (const [topic, reason] of this.topics) this.doubtful.set(topic, reason);
-    for (const { topic, reason } of this.rows.values()) this.doubtful.set(topic, reason);
     this.topics.clear();
-    this.rows.clear();
+    this.release(({ breaks }) => !breaks);
   }
 
-  /** A new connection: what the broker answered in the last one may have changed. */
-  reconnected(): void {
-    for (const [topic, reason] of this.topics) this.doubtful.set(topic, reason);
-    this.topics.clear();
-    for (const [id, { topic, reason, breaks }] of this.rows) {
-      if (breaks) continue;
-      this.doubtful.set(topic, reason);
-      this.rows.delete(id);
-    }
+  /** The broker was away and may be another one now: everything may go again. */
+  forget(): void {
+    this.retry();
+    this.release(() => true);
   }
 
   /** The broker took a message of this topic. */
@@ -76,6 +76,14 @@ export class Refusals {
   /** Everything in the outbox that may be sent was sent and acknowledged: nothing is in doubt any more. */
   drained(): void {
     this.doubtful.clear();
+  }
+
+  private release(which: (row: Aside) => boolean): void {
+    for (const [id, row] of this.rows) {
+      if (!which(row)) continue;
+      this.doubtful.set(row.topic, row.reason);
+      this.rows.delete(id);
+    }
   }
 
   /** For health: what the broker does not take, the first of it in words. */

@@ -103,8 +103,11 @@ export class Mosquitto {
     this.child = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once("close", resolve));
+    // Right after its start mosquitto forgets a SIGTERM that it was sent.
+    const again = setInterval(() => child.kill(signal), 200);
     child.kill(signal);
     await gone;
+    clearInterval(again);
   }
 
   /** Topics of the messages of a client in the order in which it received them, all its lives together; needs "log_type all". */

@@ -38,13 +38,16 @@ describe("what the broker refuses", () => {
     expect(refusals.none).toBe(true);
   });
 
-  it("tries on a new connection what was refused, but not what breaks connections", () => {
+  it("is tried again after a while, but what breaks connections only when the broker was away", () => {
     const refusals = new Refusals();
-    refusals.setAside(row(1, "a"), "it breaks", true);
-    refusals.refused(row(2, "b"), TOO_LARGE, "packet too large");
-    refusals.refused(row(3, "c"), NOT_AUTHORIZED, "not authorized");
-    refusals.reconnected();
-    expect([row(1, "a"), row(2, "b"), row(3, "c")].map((one) => refusals.holds(one))).toEqual([true, false, false]);
+    const all = [row(1, "a"), row(2, "b"), row(3, "c")] as const;
+    refusals.setAside(all[0], "it breaks", true);
+    refusals.refused(all[1], TOO_LARGE, "packet too large");
+    refusals.refused(all[2], NOT_AUTHORIZED, "not authorized");
+    refusals.retry();
+    expect(all.map((one) => refusals.holds(one))).toEqual([true, false, false]);
+    refusals.forget();
+    expect(all.map((one) => refusals.holds(one))).toEqual([false, false, false]);
   });
 });
 
@@ -88,7 +91,11 @@ describe("the words for a fault", () => {
     [withCode("ERR_TLS_CERT_ALTNAME_INVALID"), "tls", "made out to another name"],
     [withCode("ERR_SSL_WRONG_VERSION_NUMBER"), "tls", "does not speak TLS"],
     [withCode("ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED"), "tls", "refused the client certificate"],
-    [withCode(0x86), "refused", "the broker at box:8883 refused user ward: check mqtt.broker.user and password"],
+    [
+      withCode(0x86),
+      "refused",
+      "the broker at box:8883 refused user ward: check mqtt.broker.user and password",
+    ],
     [withCode(5), "refused", "refused user ward"],
     [withCode(1), "protocol", "does not speak this version of MQTT"],
     [withCode(0x8e), "taken", "do two boxes have the same node name?"],

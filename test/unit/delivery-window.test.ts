@@ -62,7 +62,16 @@ class Model {
 
 const steps = fc.array(
   fc.record({
-    do: fc.constantFrom<Step["do"][]>("append", "append", "fill", "fill", "acknowledge", "acknowledge", "refuse", "disconnect"),
+    do: fc.constantFrom<Step["do"][]>(
+      "append",
+      "append",
+      "fill",
+      "fill",
+      "acknowledge",
+      "acknowledge",
+      "refuse",
+      "disconnect",
+    ),
     pick: fc.nat(50),
   }),
   { maxLength: 200 },
@@ -98,6 +107,11 @@ describe("the sliding window", () => {
       expect(window.lost(true)?.id).toBe(strike === 5 ? 1 : undefined);
     }
     expect(window.room).toBe(10);
+    window.sent(row(1), 0);
+    window.sent(row(2), 0);
+    expect(window.lost(true)).toBeUndefined();
+    window.sent(row(1), 0);
+    expect(window.lost(true)?.id).toBe(1);
   });
 
   it("blames no row when the connection ends for another reason or after an acknowledgement", () => {
