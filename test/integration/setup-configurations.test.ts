@@ -33,6 +33,14 @@ describe("the configurations that come with Perch", () => {
     expect(loadConfig(file).watches.length).toBeGreaterThan(0);
   });
 
+  it("are valid: the README's own", () => {
+    const readme = readFileSync(join(repository, "README.md"), "utf8");
+    const file = join(folder, "my-box.yaml");
+    writeFileSync(file, /```yaml\n([^`]+)```/.exec(readme)?.[1] ?? "");
+
+    expect(loadConfig(file).watches[0]?.rules[0]?.id).toBe("visitor");
+  });
+
   it.each(["perch.yaml", ...examples.map((name) => `examples/${name}`)])("name their schema: %s", (name) => {
     const first = readFileSync(join(repository, "config", name), "utf8").split("\n")[0];
 
