@@ -12,7 +12,7 @@ import { EmbeddedBroker } from "./delivery/embedded-broker.ts";
 import { Inference } from "./inference/inference.ts";
 import { LocalEngine } from "./inference/local-engine.ts";
 import { ModelStore } from "./inference/model-store.ts";
-import { iso, systemClock } from "./kernel/clock.ts";
+import { type Clock, iso, systemClock } from "./kernel/clock.ts";
 import { Lifecycle } from "./kernel/lifecycle.ts";
 import type { Logger } from "./kernel/logger.ts";
 import { Metrics } from "./kernel/metrics.ts";
@@ -50,6 +50,7 @@ export class Appliance {
   private readonly server: HealthServer;
   private readonly feeds: Feeds;
   private readonly engine: LocalEngine;
+  private stopping = false;
 
   constructor(private readonly options: Options) {
     const { config, logger, version } = options;
@@ -67,12 +68,11 @@ export class Appliance {
       url: () => this.broker?.url(),
       outbox: record.outbox,
     });
-    const store = new ModelStore({ models: modelsFile(config), data: config.data, logger });
-    this.engine = new LocalEngine({ ...shared, store, config: config.engine, data: config.data });
+    this.engine = engineOf(config, shared);
     const inference = new Inference({
       ...shared,
       engine: this.engine,
-      config: config.engine,
+      capacity: config.engine.queue,
       data: config.data,
     });
     const mainPath = new MainPath({
@@ -105,6 +105,7 @@ export class Appliance {
   }
 
   stop(): Promise<void> {
+    this.stopping = true;
     return this.lifecycle.stop();
   }
 
@@ -139,12 +140,34 @@ export class Appliance {
 
   private feedStatus(feed: string, { state, reason, since }: FeedStatus): void {
     const { logger } = this.options;
-    if (state === "offline" || state === "stalled")
-      logger.warn({ feed }, `${feed} is ${state}: ${reason ?? "it sends nothing"}`);
+    const away = (state === "offline" || state === "stalled") && !this.stopping;
+    if (away) logger.warn({ feed }, `${feed} is ${state}: ${reason ?? "it sends nothing"}`);
     else logger.info({ feed }, `${feed} is ${state}`);
     this.delivery.feedState({ feed, state, since: iso(since), ...(reason !== undefined && { reason }) });
   }
 }
 
-/** The ladders' file: the config's own, or the one that comes with Perch. */
-export const modelsFile = (config: Config) => config.models ?? join(packageRoot, "config", "models.yaml");
+/** The engine that the configuration asks for. Throws CONFIG_INVALID where there is no such ladder or level. */
+export function engineOf(
+  config: Config,
+  shared: { clock: Clock; logger: Logger; metrics: Metrics },
+): LocalEngine {
+  const { ladder: ladderId, level: levelId, binary, restarts, timeout } = config.engine;
+  const store = modelStoreOf(config, shared.logger);
+  const ladder = store.ladder(ladderId);
+  const level = store.level(ladder, levelId);
+  return new LocalEngine({
+    ...shared,
+    store,
+    ladder,
+    level,
+    restarts,
+    timings: { request: timeout },
+    ...(binary !== undefined && { binary }),
+  });
+}
+
+/** The models of the configuration's own models.yaml, or of the one that comes with Perch. */
+export function modelStoreOf({ models, data }: Config, logger: Logger): ModelStore {
+  return new ModelStore({ models: models ?? join(packageRoot, "config", "models.yaml"), data, logger });
+}

@@ -170,7 +170,7 @@ export class MainPath implements FeedSink, Part {
     });
     metrics.observeStage("answer_to_commit", clock.monotonic() - answered.received);
     metrics.observeStage("total", clock.now() - question.captured);
-    if (question.truth) tally.count(watcher.watch.id, observation.answer, question.truth);
+    if (question.truth) tally.count(observation.answer, question.truth);
     for (const event of events) onEvent(event);
   }
 

@@ -25,18 +25,17 @@ export interface RunReport {
 export class TruthTally {
   private readonly fields = new Map<string, Agreement>();
 
-  count(watch: string, answer: Answer, truth: Truth): void {
+  count(answer: Answer, truth: Truth): void {
     for (const [field, value] of Object.entries(truth)) {
       if (answer[field] === undefined) continue;
-      const key = `${watch}.${field}`;
-      const tally = this.fields.get(key) ?? { n: 0, right: 0 };
+      const tally = this.fields.get(field) ?? { n: 0, right: 0 };
       tally.n += 1;
       if (answer[field] === value) tally.right += 1;
-      this.fields.set(key, tally);
+      this.fields.set(field, tally);
     }
   }
 
-  /** By "watch.field". */
+  /** By field, all watches together. */
   totals(): Record<string, Agreement> {
     return Object.fromEntries(this.fields);
   }

@@ -123,7 +123,7 @@ class SimulatedFeed implements FeedSource {
   }
 
   private pass(message: Message): void {
-    const { sink, metrics } = this.parts;
+    const { sink } = this.parts;
     const { at } = message;
     this.become("live");
     this.expectMore();
@@ -131,7 +131,6 @@ class SimulatedFeed implements FeedSource {
       sink.sound({ feed: this.id, at, samples: message.samples });
       return;
     }
-    metrics.frames.inc({ feed: this.id });
     const luma = { width: LUMA_WIDTH, height: LUMA_HEIGHT, data: message.luma };
     sink.frame({ feed: this.id, at, jpeg: message.jpeg, luma, truth: { ...message.truth } });
   }

@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
-import { modelsFile } from "../appliance.ts";
+import { engineOf } from "../appliance.ts";
 import { loadConfig } from "../config.ts";
 import { AnswerSchema } from "../contract/answer.ts";
-import { LocalEngine } from "../inference/local-engine.ts";
 import { prepareAudio, prepareImage } from "../inference/media-check.ts";
-import { ModelStore } from "../inference/model-store.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { readConfigFile } from "../kernel/config-file.ts";
 import { messageOf } from "../kernel/errors.ts";
@@ -30,15 +28,7 @@ export async function ask(options: Options): Promise<number> {
   const schema =
     options.schema === undefined ? undefined : readConfigFile<AnswerSchema>(AnswerSchema, options.schema);
   const logger = createLogger("warn");
-  const store = new ModelStore({ models: modelsFile(config), data: config.data, logger });
-  const engine = new LocalEngine({
-    store,
-    config: config.engine,
-    data: config.data,
-    clock: systemClock,
-    logger,
-    metrics: new Metrics(),
-  });
+  const engine = engineOf(config, { clock: systemClock, logger, metrics: new Metrics() });
   const image =
     options.image === undefined ? undefined : await prepareImage(readMedia(options.image), engine.image);
   const audio = options.audio === undefined ? undefined : await prepareAudio(readMedia(options.audio));

@@ -1,5 +1,5 @@
-import { availableParallelism } from "node:os";
-import type { Level } from "../contract/models.ts";
+import { availableParallelism, freemem } from "node:os";
+import type { Ladder, Level } from "../contract/models.ts";
 
 interface Paths {
   readonly text: string;
@@ -10,11 +10,14 @@ interface Paths {
 
 /** Physical batch that a prompt without a large image is read in, tokens. */
 const USUAL_BATCH = 512;
-/** RAM for prompts that lost their slot, MiB. llama-server's own 8192 would be all of a small box. */
-const PROMPT_CACHE = 256;
+const MIB = 2 ** 20;
 
 /** llama-server's arguments for a level. The API key is not among them: every user can read a process list. */
-export function engineArguments(level: Level, { text, mmproj, socket }: Paths): string[] {
+export function engineArguments(
+  level: Level,
+  order: Ladder["order"],
+  { text, mmproj, socket }: Paths,
+): string[] {
   const tokens = imageTokens(level);
   // A whole image must fit the physical batch, or llama-server aborts.
   const batch = Math.max(USUAL_BATCH, Math.ceil(tokens / 64) * 64);
@@ -30,13 +33,25 @@ export function engineArguments(level: Level, { text, mmproj, socket }: Paths): 
     ...["--image-max-tokens", tokens],
     // Without the full window a cached prefix is mostly not reused once media are in the prompt.
     "--swa-full",
-    ...["--cache-ram", PROMPT_CACHE],
+    ...["--cache-ram", promptCache(level, order)],
     // The level says what to load; llama-server must not make it smaller on its own.
     ...["--fit", "off"],
     ...["--metrics", "--slots", "--no-webui", "--offline"],
     // Warnings and errors only, so that the last lines say why it ended.
     ...["--log-verbosity", 2, "--log-colors", "off"],
   ].map(String);
+}
+
+/**
+ * RAM for prompts that lost their slot, MiB; llama-server's own 8192 would be all of a small box. With
+ * the question first it lets watches that take turns find their prefix again (four on two slots: 84 % of
+ * the prompt cached instead of 4, twice the requests a second). A token takes more of it the larger the
+ * model is. With the media first every prompt begins anew, and none is worth keeping.
+ */
+export function promptCache(level: Level, order: Ladder["order"]): number {
+  if (order === "media-first") return 0;
+  const wanted = Math.max(64, level.text.bytes / 4 / MIB);
+  return Math.round(Math.min(2048, freemem() / 8 / MIB, wanted));
 }
 
 /** Environment of llama-server: readable by its own user only, as its memory is. */

@@ -211,7 +211,7 @@ export class LocalEngine implements Engine {
     const life = new EngineLife({
       spec: {
         command: this.binary,
-        args: engineArguments(level, { ...paths, socket }),
+        args: engineArguments(level, ladder.order, { ...paths, socket }),
         env: engineEnvironment(apiKey),
         cwd: folder,
       },

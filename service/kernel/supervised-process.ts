@@ -18,12 +18,16 @@ export interface ChildSpec {
   readonly cwd?: string;
   /** Written to its standard input, which is then closed; the way for secrets, which must not stand in a process list. */
   readonly input?: string;
+  /** Keeps its standard input open for whoever started it: RunningChild.stdin. Not together with `input`. */
+  readonly openInput?: boolean;
   /** Pipes from the child beyond standard output, on file descriptors 3, 4, … */
   readonly extraPipes?: number;
 }
 
 export interface RunningChild {
   readonly process: ChildProcess;
+  /** Its standard input, with `openInput` only. A child that ends breaks the pipe, which is no fault by itself. */
+  readonly stdin?: Writable;
   readonly stdout: Readable;
   /** The pipes on file descriptors 3, 4, … */
   readonly extra: readonly Readable[];
@@ -135,7 +139,7 @@ export class SupervisedProcess {
         cwd: spec.cwd,
         env: { ...childEnvironment(), ...spec.env },
         stdio: [
-          spec.input === undefined ? "ignore" : "pipe",
+          spec.input === undefined && !spec.openInput ? "ignore" : "pipe",
           "pipe",
           "pipe",
           ...Array<"pipe">(spec.extraPipes ?? 0).fill("pipe"),
@@ -160,9 +164,12 @@ export class SupervisedProcess {
       if (child.pid === undefined) return;
       logger.debug({ child: name, pid: child.pid }, `${name} started`);
       this.readStderr(child.stderr as Readable);
-      if (spec.input !== undefined) feedInput(child.stdin as Writable, spec.input, logger, name);
+      const stdin = child.stdin ?? undefined;
+      if (stdin) tolerateBrokenPipe(stdin, logger, name);
+      if (spec.input !== undefined) stdin?.end(spec.input);
       this.options.onSpawn({
         process: child,
+        ...(stdin && spec.openInput ? { stdin } : {}),
         stdout: child.stdout as Readable,
         extra: child.stdio.slice(3) as Readable[],
       });
@@ -227,12 +234,11 @@ function childEnvironment(): NodeJS.ProcessEnv {
   );
 }
 
-function feedInput(stdin: Writable, input: string, logger: Logger, name: string): void {
-  // A child that ends before it read its input breaks the pipe; its exit says why.
+/** A child that ends before it read its input breaks the pipe; its exit says why. */
+function tolerateBrokenPipe(stdin: Writable, logger: Logger, name: string): void {
   stdin.on("error", (error) =>
     logger.debug({ child: name }, `${name} did not read its input: ${error.message}`),
   );
-  stdin.end(input);
 }
 
 function spawnError(command: string, error: Error): PerchError {

@@ -99,7 +99,15 @@ export class RuleMachine {
 
 /** The last message of an event that ends for another reason than an answer. `at`: epoch ms. */
 export function closed(event: Event, at: number, reason: string): Event {
-  return { ...event, sequence: event.sequence + 1, phase: "end", at: iso(at), ended: iso(at), reason, observation: "" };
+  return {
+    ...event,
+    sequence: event.sequence + 1,
+    phase: "end",
+    at: iso(at),
+    ended: iso(at),
+    reason,
+    observation: "",
+  };
 }
 
 const sameAnswer = (a: Event["answer"], b: Event["answer"]) =>
