@@ -24,6 +24,7 @@ const root = resolve(fileURLToPath(new URL(".", import.meta.url)), "..", "..");
 const progress = new Progress();
 
 for (const [signal, code] of [
+  ["SIGHUP", 129],
   ["SIGINT", 130],
   ["SIGTERM", 143],
 ])

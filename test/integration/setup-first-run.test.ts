@@ -95,13 +95,17 @@ describe("set-up", () => {
     expect(existsSync(checkout.path("build/engine.partial"))).toBe(false);
   });
 
-  it("ends the compilers that it started when it is ended", async () => {
+  it.each([
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+    ["SIGHUP", 129],
+  ] as const)("ends the compilers that it started when %s ends it", async (signal, code) => {
     checkout.holdEngine();
     const cut = startSetup(checkout.root);
     await begun();
-    cut.child.kill("SIGTERM");
+    cut.child.kill(signal);
 
-    expect((await cut.ended).code).toBe(143);
+    expect((await cut.ended).code).toBe(code);
     await vi.waitFor(() => expect(processesIn(checkout.root)).toEqual([]), { timeout: 5000 });
   });
 
