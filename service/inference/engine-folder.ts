@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { messageOf, PerchError } from "../kernel/errors.ts";
+import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
 
 /** sockaddr_un's sun_path holds 107 bytes and a zero. */
 const SOCKET_PATH_LIMIT = 107;
+const NAME = "perch-engine-";
 
 /**
  * A new folder that only this user can enter, with a path short enough for a socket in it. Not in the
@@ -18,9 +19,10 @@ export async function privateFolder(): Promise<string> {
     (folder): folder is string =>
       folder !== undefined &&
       existsSync(folder) &&
-      Buffer.byteLength(join(folder, "perch-XXXXXX", "999999.sock")) <= SOCKET_PATH_LIMIT,
+      Buffer.byteLength(join(folder, `${NAME}${"9".repeat(7)}-XXXXXX`, "999999.sock")) <= SOCKET_PATH_LIMIT,
   );
-  const prefix = join(base ?? "/tmp", "perch-");
+  await sweep(base ?? "/tmp");
+  const prefix = join(base ?? "/tmp", `${NAME}${process.pid}-`);
   // mkdtemp makes it with mode 0700.
   return await mkdtemp(prefix).catch((error: unknown) => {
     throw new PerchError(
@@ -29,4 +31,23 @@ export async function privateFolder(): Promise<string> {
       error,
     );
   });
+}
+
+/** Removes the folders of services that were killed and could not do it themselves. */
+async function sweep(base: string): Promise<void> {
+  const names = await readdir(base).catch(() => []);
+  for (const name of names) {
+    const pid = new RegExp(`^${NAME}(\\d+)-`).exec(name)?.[1];
+    // What cannot be removed is another user's, and in nobody's way.
+    if (pid && gone(Number(pid))) await rm(join(base, name), { recursive: true }).catch(() => undefined);
+  }
+}
+
+function gone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return systemCode(error) === "ESRCH";
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -192,6 +192,22 @@ describe("after the engine died", () => {
     expect(await poison).toBe("ENGINE_POISON");
     expect(engine.history).toEqual(["poison", "poison"]);
     expect(readdirSync(join(data, "poison"))).toHaveLength(1);
+  });
+
+  it("keeps the newest twenty of what it died under", async () => {
+    for (let index = 0; index < 22; index += 1) {
+      const poison = ask(`poison ${index}`);
+      for (let death = 1; death <= 2; death += 1) {
+        while (engine.asked.length === 0) await wait(5);
+        oldest().fail(new PerchError("ENGINE_FAILED", `death ${death}`));
+      }
+      expect(await poison).toBe("ENGINE_POISON");
+    }
+    const kept = readdirSync(join(data, "poison")).toSorted();
+    const questions = kept.map(
+      (name) => JSON.parse(readFileSync(join(data, "poison", name, "prompt.json"), "utf8")).question,
+    );
+    expect(questions).toEqual(Array.from({ length: 20 }, (_, index) => `poison ${index + 2}`));
   });
 
   it("gives up on suspects when it does not come back", async () => {
