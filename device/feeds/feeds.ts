@@ -1,5 +1,6 @@
 import type { FeedSource } from "../../service/contract/feed-source.ts";
 import type { Health, Part } from "../../service/kernel/part.ts";
+import { isFileEnded } from "./feed-child.ts";
 
 /** All feeds of the box, as one part: each recovers by itself, and one that is away degrades the part. */
 export class Feeds implements Part {
@@ -21,7 +22,10 @@ export class Feeds implements Part {
   health(): Health {
     if (!this.running) return { state: "stopped" };
     const detail = Object.fromEntries(this.sources.map((source) => [source.id, source.status().state]));
-    const away = this.sources.filter((source) => ["stalled", "offline"].includes(source.status().state));
+    const away = this.sources.filter((source) => {
+      const status = source.status();
+      return ["stalled", "offline"].includes(status.state) && !isFileEnded(status);
+    });
     if (away.length === 0) return { state: "ok", detail };
     const reason = away
       .map((source) => `${source.id}: ${source.status().reason ?? source.status().state}`)
