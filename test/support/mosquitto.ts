@@ -39,10 +39,15 @@ export class Mosquitto {
   static async start(options: Options = {}): Promise<Mosquitto> {
     if (!BINARY) throw new Error("mosquitto is not installed; set-up for tests brings it");
     const broker = new Mosquitto(await freePort(), await freePort(), await freePort());
-    if (options.tls) makeCertificates(broker.folder);
-    broker.configure(options);
-    await broker.restart();
-    return broker;
+    try {
+      if (options.tls) makeCertificates(broker.folder);
+      broker.configure(options);
+      await broker.restart();
+      return broker;
+    } catch (error) {
+      await broker.dispose();
+      throw error;
+    }
   }
 
   /** mqtt://127.0.0.1:port */
