@@ -1,0 +1,113 @@
+import { existsSync } from "node:fs";
+import Database from "better-sqlite3";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Observation } from "../../service/contract/observation.ts";
+import { cellSound, cellVideo } from "../support/cell-media.ts";
+import { CELL_FEEDS, PerchProcess, SCENE_WATCH, SOUND_WATCH } from "../support/perch.ts";
+import { startRtspCamera } from "../support/rtsp-camera.ts";
+
+let perch: PerchProcess;
+afterEach(() => perch.dispose());
+
+const share = ({ n, right }: { n: number; right: number }) => right / n;
+
+function observations(watch: string): Observation["answer"][] {
+  const database = new Database(perch.database, { readonly: true });
+  const rows = database
+    .prepare("select answer from observation where watch = ? order by captured")
+    .pluck()
+    .all(watch) as string[];
+  database.close();
+  return rows.map((row) => JSON.parse(row) as Observation["answer"]);
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+describe("the main path", () => {
+  it("sees and hears the simulated cell about as well as the small model can, and all is acknowledged", async () => {
+    perch = new PerchProcess({ feeds: CELL_FEEDS, watches: [SCENE_WATCH, SOUND_WATCH] });
+    perch.start("--for", "25s", "--report", "out.json");
+    expect(await perch.ended()).toBe(0);
+    const report = perch.report("out.json");
+    expect(report.observations).toBeGreaterThan(20);
+    expect(report.events).toBeGreaterThan(0);
+    expect(report.acknowledged).toBe(report.observations + report.events);
+    expect(report.published).toBe(report.acknowledged);
+    for (const field of ["person", "light", "display", "sound", "words"]) {
+      const { n, right } = report.truth[field] ?? { n: 0, right: 0 };
+      expect(n, field).toBeGreaterThan(2);
+      expect(right / n, field).toBeGreaterThanOrEqual(0.85);
+    }
+    expect(report.latency.answer_to_commit?.p50).toBeGreaterThan(0);
+  });
+
+  it("takes a video file and a WAV file as feeds", async () => {
+    const video = cellVideo(12);
+    const sound = cellSound(30);
+    perch = new PerchProcess({
+      feeds: [
+        {
+          id: "camera",
+          kind: "camera",
+          source: `file:${video.file}`,
+          gate: { kind: "interval", interval: "200ms" },
+        },
+        {
+          id: "microphone",
+          kind: "microphone",
+          source: `file:${sound.file}`,
+          realtime: false,
+          gate: { kind: "sound", heartbeat: "0s" },
+        },
+      ],
+      watches: [SCENE_WATCH, SOUND_WATCH],
+    });
+    perch.start();
+    await until(() => perch.log.filter((line) => line.includes("the file ended")).length === 2);
+    expect(await perch.end()).toBe(0);
+    const seen = observations("scene");
+    // Every scene of the file is seen, with no answer that fits none of them.
+    const fits = seen.filter((answer) =>
+      video.truth.some(
+        (truth) =>
+          truth.person === answer.person && truth.light === answer.light && truth.display === answer.display,
+      ),
+    );
+    expect(seen.length).toBeGreaterThan(20);
+    expect(fits.length / seen.length).toBeGreaterThanOrEqual(0.9);
+    const spoken = sound.heard.flatMap(({ kind }) => (kind.sound === "speech" ? [kind.word as string] : []));
+    const words = observations("sound").flatMap(({ words }) => (words === "" ? [] : [words]));
+    expect(spoken.length).toBeGreaterThan(2);
+    expect(
+      share({ n: spoken.length, right: spoken.filter((word) => words.includes(word)).length }),
+    ).toBeGreaterThanOrEqual(0.8);
+  });
+
+  it("takes picture and sound of an RTSP stream", async () => {
+    const server = await startRtspCamera("digest", "viewer", "a secret");
+    try {
+      const source = { source: `rtsp://127.0.0.1:${server.port}/cam`, user: "viewer", password: "a secret" };
+      perch = new PerchProcess({
+        feeds: [
+          { id: "camera", kind: "camera", ...source, gate: { kind: "interval", interval: "200ms" } },
+          {
+            id: "microphone",
+            kind: "microphone",
+            ...source,
+            gate: { kind: "interval", interval: "1s", length: "1s" },
+          },
+        ],
+        watches: [SCENE_WATCH, SOUND_WATCH],
+      });
+      perch.start();
+      const counts = () => [observations("scene").length, observations("sound").length];
+      await until(() => existsSync(perch.database) && counts().every((count) => count > 3));
+      expect(await perch.end()).toBe(0);
+      expect(perch.log.join("\n")).not.toContain("a secret");
+    } finally {
+      await server.stop();
+    }
+  });
+});
