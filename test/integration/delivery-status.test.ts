@@ -105,7 +105,7 @@ describe("the status of the box", () => {
   it("is stopped after the backlog that could still be sent", async () => {
     const mosquitto = await broker(["log_type all", "max_inflight_messages 0"]);
     const outbox = new MemoryOutbox();
-    const { delivery } = deliveryTo({ url: mosquitto.url }, outbox);
+    const { delivery } = deliveryTo({ url: mosquitto.url }, outbox, 500, systemClock);
     await start(delivery);
     outbox.appendAll(rows(500));
     await delivery.stop();

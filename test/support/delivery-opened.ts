@@ -1,5 +1,6 @@
 import type { MqttConfig } from "../../service/contract/config.ts";
 import { Delivery } from "../../service/delivery/delivery.ts";
+import type { Clock } from "../../service/kernel/clock.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import type { Outbox } from "../../service/record/outbox-row.ts";
@@ -13,11 +14,12 @@ export interface DeliveryUnderTest {
   readonly metrics: Metrics;
 }
 
-/** A delivery of node "n1" to an external broker, whose waits are a twentieth of what they are on a box. */
+/** A delivery of node "n1" to an external broker, whose waits are a twentieth of what they are on a box unless another clock is given. */
 export function deliveryTo(
   broker: External,
   outbox: Outbox = new MemoryOutbox(),
   window = 500,
+  clock: Clock = hurriedClock(20),
 ): DeliveryUnderTest {
   const metrics = new Metrics();
   const delivery = new Delivery({
@@ -26,7 +28,7 @@ export function deliveryTo(
     config: { broker: { kind: "external", ...broker }, prefix: "perch", window },
     url: () => undefined,
     outbox,
-    clock: hurriedClock(20),
+    clock,
     logger: silentLogger,
     metrics,
   });
