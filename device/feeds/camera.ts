@@ -27,8 +27,8 @@ export class FfmpegCamera implements FeedSource {
       feed,
       silence: silenceOf(feed, 1000 / feed.fps),
       output: "picture",
-      args: () => {
-        const { args, script } = sourceInput(feed);
+      args: (oldFfmpeg) => {
+        const { args, script } = sourceInput(feed, oldFfmpeg);
         const spec = cameraSpec(feed, options.image, args);
         return script === undefined ? spec : { ...spec, input: script };
       },

@@ -35,11 +35,14 @@ interface ChildOptions extends FeedOptions {
   readonly silence: number | undefined;
   /** What comes out of it, in words: "picture", "sound". */
   readonly output: string;
-  args(): Omit<ChildSpec, "command" | "env">;
+  /** `oldFfmpeg`: the last child turned out to be of a version that lacks what newer ones know. */
+  args(oldFfmpeg: boolean): Omit<ChildSpec, "command" | "env">;
   /** Connects the child's pipes; `alive` is to be called with each thing that came out. */
   attach(child: RunningChild, alive: () => void): void;
 }
 
+/** What ffconcat of ffmpeg 4 says to a script with options. */
+const OLD_FFMPEG = /unknown keyword 'option'/i;
 /** ffmpeg reports each of these about input that it could not decode. */
 const BROKEN_INPUT = /error while decoding|error submitting packet|no jpeg data found|corrupt decoded frame/i;
 
@@ -56,6 +59,7 @@ export class FeedChild implements FeedSource {
   private cancelWatch: (() => void) | undefined;
   private silenced = false;
   private stopped = false;
+  private oldFfmpeg = false;
 
   constructor(private readonly options: ChildOptions) {
     const { feed, clock, logger } = options;
@@ -65,7 +69,7 @@ export class FeedChild implements FeedSource {
       name: `ffmpeg of ${feed.id}`,
       clock,
       logger,
-      spec: () => ({ command: options.ffmpeg ?? "ffmpeg", ...options.args() }),
+      spec: () => ({ command: options.ffmpeg ?? "ffmpeg", ...options.args(this.oldFfmpeg) }),
       onSpawn: (child) => this.begin(child),
       onExit: (exit) => this.ended(exit),
       onStderr: (line) => this.noticed(line),
@@ -172,6 +176,7 @@ export class FeedChild implements FeedSource {
 
   private noticed(line: string): void {
     const { feed, logger, metrics } = this.options;
+    if (OLD_FFMPEG.test(line)) this.oldFfmpeg = true;
     if (BROKEN_INPUT.test(line)) metrics.drop("frame_invalid");
     logger.debug({ feed: feed.id }, redact(line, feed.source, feed));
   }

@@ -21,7 +21,7 @@ export class FfmpegMicrophone implements FeedSource {
       feed,
       silence: silenceOf(feed, 0),
       output: "sound",
-      args: () => soundSpec(feed),
+      args: (oldFfmpeg) => soundSpec(feed, oldFfmpeg),
       attach: (child, alive) => this.attach(child, alive),
     });
   }
@@ -55,8 +55,8 @@ export class FfmpegMicrophone implements FeedSource {
   }
 }
 
-function soundSpec(feed: MicrophoneFeed): Omit<ChildSpec, "command" | "env"> {
-  const { args, script } = sourceInput(feed);
+function soundSpec(feed: MicrophoneFeed, oldFfmpeg: boolean): Omit<ChildSpec, "command" | "env"> {
+  const { args, script } = sourceInput(feed, oldFfmpeg);
   const spec = {
     args: [
       ...["-hide_banner", "-loglevel", "error", "-nostats", "-threads", "1"],

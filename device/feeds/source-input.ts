@@ -11,8 +11,10 @@ export interface SourceInput {
 /**
  * Arguments by the source's scheme. A network address goes to the child as a one-line ffconcat script on
  * standard input: it may hold user and password, and arguments stand in every process list.
+ *
+ * @param oldFfmpeg ffmpeg 4, whose ffconcat knows no options: it takes seconds longer to begin
  */
-export function sourceInput(feed: CameraFeed | MicrophoneFeed): SourceInput {
+export function sourceInput(feed: CameraFeed | MicrophoneFeed, oldFfmpeg: boolean): SourceInput {
   const { source } = feed;
   const [scheme = "", rest = ""] = split(source);
   if (scheme === "file") return { args: fileArgs(feed, rest) };
@@ -21,31 +23,36 @@ export function sourceInput(feed: CameraFeed | MicrophoneFeed): SourceInput {
   // Unasked, PulseAudio hands sound over in pieces of up to two seconds. 40 ms, in bytes:
   if (scheme === "pulse")
     return { args: [...soundDevice("pulse"), "-fragment_size", String((SAMPLE_RATE / 25) * 2), "-i", rest] };
-  return networkInput(feed);
+  return networkInput(feed, oldFfmpeg);
 }
 
-function networkInput(feed: CameraFeed | MicrophoneFeed): SourceInput {
+function networkInput(feed: CameraFeed | MicrophoneFeed, oldFfmpeg: boolean): SourceInput {
   const address = fullAddress(feed.source, feed);
   const rtsp = /^rtsps?:/.test(feed.source);
+  // "?tcp" is ffmpeg's own, and not sent to the camera; of all versions' ways to say it in a script the only one.
   const url = rtsp ? `${address}${address.includes("?") ? "&" : "?"}${feed.transport}` : address;
+  const media = feed.kind === "camera" ? "video" : "audio";
+  // Nothing here needs the rate of the frames, and to guess it takes ffmpeg three seconds.
+  const options = ["fpsprobesize 0", ...(rtsp ? [`allowed_media_types ${media}`] : [])];
+  const lines = [
+    "ffconcat version 1.0",
+    `file '${url}'`,
+    ...(oldFfmpeg ? [] : options.map((option) => `option ${option}`)),
+  ];
   return {
     args: [
       // MJPEG over HTTP carries no times.
       ...(rtsp ? [] : ["-use_wallclock_as_timestamps", "1"]),
-      ...["-fflags", "nobuffer"],
-      ...[
-        "-f",
-        "concat",
-        "-safe",
-        "0",
-        "-protocol_whitelist",
-        "pipe,rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https",
-      ],
+      ...["-fflags", "nobuffer", "-fpsprobesize", "0"],
+      ...["-f", "concat", "-safe", "0", "-protocol_whitelist", PROTOCOLS],
       ...["-i", "pipe:0"],
     ],
-    script: `ffconcat version 1.0\nfile '${url}'\n`,
+    script: `${lines.join("\n")}\n`,
   };
 }
+
+/** What an address may lead to: never to a file. */
+const PROTOCOLS = "pipe,rtsp,rtsps,rtp,srtp,udp,tcp,tls,http,https";
 
 function fileArgs(feed: CameraFeed | MicrophoneFeed, path: string): string[] {
   return [

@@ -21,8 +21,13 @@ export async function startHttpCamera(listener: RequestListener): Promise<HttpCa
   };
 }
 
-/** Sends pictures as MJPEG over HTTP (multipart/x-mixed-replace), one every `interval` ms, until the client leaves. */
-export function sendMjpeg(response: ServerResponse, next: () => Buffer, interval: number): void {
+/** Sends pictures as MJPEG over HTTP (multipart/x-mixed-replace), one every `interval` ms, until the client leaves or `stop` aborts; the connection stays open. */
+export function sendMjpeg(
+  response: ServerResponse,
+  next: () => Buffer,
+  interval: number,
+  stop?: AbortSignal,
+): void {
   response.writeHead(200, { "content-type": "multipart/x-mixed-replace; boundary=picture" });
   const timer = setInterval(() => {
     const picture = next();
@@ -31,4 +36,5 @@ export function sendMjpeg(response: ServerResponse, next: () => Buffer, interval
     response.write("\r\n");
   }, interval);
   response.on("close", () => clearInterval(timer));
+  stop?.addEventListener("abort", () => clearInterval(timer), { once: true });
 }
