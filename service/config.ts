@@ -1,9 +1,10 @@
 import { dirname, isAbsolute, resolve } from "node:path";
 import { parseSimSource } from "../device/simulator/sim-source.ts";
 import { Config } from "./contract/config.ts";
+import type { Feed } from "./contract/config-feeds.ts";
 import { type Issue, type Path, readConfigFile } from "./kernel/config-file.ts";
 import { messageOf } from "./kernel/errors.ts";
-import { compileCondition } from "./watch/condition.ts";
+import { compileCondition, isFieldName } from "./watch/condition.ts";
 
 /**
  * The configuration in a file: defaults filled in, secrets read, all of it checked; durations in ms, sizes
@@ -26,40 +27,54 @@ function crossChecks(config: Config): Issue[] {
 }
 
 function feedIssues({ feeds }: Config): Issue[] {
-  const issues = duplicates(feeds, ["feeds"]);
-  for (const [index, feed] of feeds.entries()) {
-    const path = ["feeds", index];
-    const { source, gate } = feed;
-    if (/^[a-z]+:\/\/[^/]*@/.test(source)) {
-      issues.push({
-        path: [...path, "id"],
-        message:
-          "the source holds a user or password, which would show in process lists: use the keys user and password",
-      });
-    }
-    if (source.startsWith("sim:")) issues.push(...faultOf(() => parseSimSource(source), [...path, "source"]));
-    if (feed.password !== undefined && feed.user === undefined) {
-      issues.push({
-        path: [...path, "password"],
-        message: "there is a password and no user: add the key user",
-      });
-    }
-    if ("maximum" in gate && gate.maximum > LONGEST_CLIP) {
-      issues.push({
-        path: [...path, "gate", "maximum"],
-        message: "must be 15s at most: the model hears badly beyond",
-      });
-    }
-    if ("length" in gate && (gate.length > LONGEST_CLIP || gate.length < SHORTEST_CLIP)) {
-      issues.push({ path: [...path, "gate", "length"], message: "must be from 100ms to 15s" });
-    }
+  return [
+    ...duplicates(feeds, ["feeds"]),
+    ...feeds.flatMap((feed, index) => [
+      ...sourceIssues(feed, ["feeds", index]),
+      ...timingIssues(feed.gate, ["feeds", index, "gate"]),
+    ]),
+  ];
+}
+
+function sourceIssues({ source, user, password }: Feed, path: Path): Issue[] {
+  // Told at the id: the line of the source may show the password.
+  const secretive = (message: string): Issue[] => [{ path: [...path, "id"], message }];
+  if (/^[a-z]+:\/\/[^/?#]*@/.test(source)) {
+    return secretive(
+      "the source holds a user or password, which would show in process lists: use the keys user and password",
+    );
   }
-  return issues;
+  if (/^[a-z]+:\/\//.test(source) && !URL.canParse(source)) {
+    return secretive(
+      "the source is no URL of the form rtsp://HOST:PORT/PATH; users and passwords go under the keys user and password",
+    );
+  }
+  if (source.startsWith("sim:")) return faultOf(() => parseSimSource(source), [...path, "source"]);
+  if (password === undefined || user !== undefined) return [];
+  return [{ path: [...path, "password"], message: "there is a password and no user: add the key user" }];
 }
 
 /** Longest and shortest clip that the model takes, ms. */
 const LONGEST_CLIP = 15_000;
 const SHORTEST_CLIP = 100;
+
+/** Of a microphone's gate: whether its times allow clips, and such as the model takes. */
+function timingIssues(gate: Feed["gate"], path: Path): Issue[] {
+  if ("length" in gate) {
+    return gate.length > LONGEST_CLIP || gate.length < SHORTEST_CLIP
+      ? [{ path: [...path, "length"], message: "must be from 100ms to 15s" }]
+      : [];
+  }
+  if (!("maximum" in gate)) return [];
+  if (gate.maximum > LONGEST_CLIP)
+    return [{ path: [...path, "maximum"], message: "must be 15s at most: the model hears badly beyond" }];
+  return (["minimum", "preroll", "silence"] as const)
+    .filter((key) => gate[key] >= gate.maximum)
+    .map((key) => ({
+      path: [...path, key],
+      message: `must be below the longest clip, maximum: ${gate.maximum}ms`,
+    }));
+}
 
 function watchIssues({ feeds, watches }: Config): Issue[] {
   const issues = duplicates(watches, ["watches"]);
@@ -81,11 +96,20 @@ function watchIssues({ feeds, watches }: Config): Issue[] {
       });
     }
     for (const [name, field] of Object.entries(watch.answer)) {
+      if (!isFieldName(name)) {
+        issues.push({
+          path: [...path, "answer", name],
+          atKey: true,
+          message: `${name} is a word of the language that conditions are written in (CEL): choose another name`,
+        });
+      }
       if ("minimum" in field && "maximum" in field && Number(field.minimum) > Number(field.maximum)) {
         issues.push({ path: [...path, "answer", name], message: "minimum is above maximum" });
       }
     }
     issues.push(...duplicates(watch.rules, [...path, "rules"]));
+    // A condition over a wrong name only repeats what is said of the name.
+    if (!Object.keys(watch.answer).every(isFieldName)) continue;
     for (const [place, rule] of watch.rules.entries()) {
       issues.push(
         ...faultOf(() => compileCondition(rule.when, watch.answer), [...path, "rules", place, "when"]),
