@@ -63,7 +63,7 @@ export class MainPath implements FeedSink, Part {
   private readonly frameGates = new Map<string, FrameGate>();
   private readonly clipGates = new Map<string, ClipGate>();
   private watchers: Watcher[] = [];
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly work = new Set<Promise<void>>();
   private state: "starting" | "ok" | "stopped" = "stopped";
 
   constructor(private readonly options: Options) {}
@@ -82,11 +82,16 @@ export class MainPath implements FeedSink, Part {
   /** Resolves when every question that was begun is answered and recorded, or dropped. */
   async stop(): Promise<void> {
     this.state = "stopped";
-    await Promise.all(this.underWay);
+    await Promise.all(this.work);
   }
 
   health(): Health {
     return { state: this.state };
+  }
+
+  /** Questions that were begun and are neither recorded nor dropped. */
+  get underWay(): number {
+    return this.work.size;
   }
 
   private async takeUpEvents(): Promise<void> {
@@ -149,10 +154,10 @@ export class MainPath implements FeedSink, Part {
       this.options.metrics.drop("record_unavailable");
       return;
     }
-    const work = this.answer(watcher, question)
+    const answering = this.answer(watcher, question)
       .catch((error: unknown) => this.dropped(watcher, error))
-      .finally(() => this.underWay.delete(work));
-    this.underWay.add(work);
+      .finally(() => this.work.delete(answering));
+    this.work.add(answering);
   }
 
   private async answer(watcher: Watcher, question: Question): Promise<void> {
@@ -168,7 +173,9 @@ export class MainPath implements FeedSink, Part {
       messages: this.messagesOf(observation, events),
       ...(question.frame && events.length > 0 && { thumbnail: question.frame.jpeg }),
     });
-    metrics.observeStage("answer_to_commit", clock.monotonic() - answered.received);
+    const committed = clock.monotonic() - answered.received;
+    metrics.observeStage("answer_to_commit", committed);
+    metrics.observeStage("own", answered.sent - passed + committed);
     metrics.observeStage("total", clock.now() - question.captured);
     if (question.truth) tally.count(observation.answer, question.truth);
     for (const event of events) onEvent(event);

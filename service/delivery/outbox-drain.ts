@@ -172,6 +172,7 @@ export class OutboxDrain {
       this.nextInPage += 1;
       if (!row || !this.mayGo(row, connection)) continue;
       this.window.sent(row, now);
+      this.options.metrics.observeStage("commit_to_publish", Math.max(0, this.options.clock.now() - row.at));
       connection.publish({
         topic: row.topic,
         payload: row.payload,

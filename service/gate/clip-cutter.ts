@@ -1,4 +1,5 @@
 import { type Clip, SAMPLE_RATE, type Sound } from "../contract/media.ts";
+import { follows, joined, lengthOf } from "./samples.ts";
 
 /** Whether a frame of 20 ms has what is listened for. Called once for every frame, in order. */
 export type Detector = (frame: Int16Array) => boolean;
@@ -6,6 +7,13 @@ export type Detector = (frame: Int16Array) => boolean;
 export interface GatedClip {
   readonly clip: Clip;
   readonly reason: "voice" | "sound" | "interval" | "heartbeat";
+}
+
+/** What a sound that was pushed brought about. */
+export interface Cut {
+  readonly clips: GatedClip[];
+  /** How many sounds were too short to be a clip. */
+  readonly held: number;
 }
 
 /** All in ms. */
@@ -21,28 +29,38 @@ const FRAME = 20;
 const FRAME_SAMPLES = (SAMPLE_RATE * FRAME) / 1000;
 /** Quiet that is left at the end of a clip, ms. */
 const TAIL = 100;
+/** What is shorter the model cannot take, ms. */
+const SHORTEST = 100;
 /** Length of a heartbeat's clip, ms. */
 const HEARTBEAT_LENGTH = 1500;
 /** So many frames in a row begin a clip: one alone is a click. */
 const ONSET = 2;
-/** A gap in the capture times above this is a gap in the sound, ms. */
-const GAP = 1000;
+
+/** A sound under way. Counts are of frames. */
+interface Open {
+  /** Frames that had what is listened for, since the onset or the last cut. */
+  active: number;
+  /** Frames without it since the last that had it. */
+  quiet: number;
+  /** It goes on from a clip that was cut at the longest length. */
+  continued: boolean;
+}
 
 /**
- * Cuts sound into clips: from before the onset to the silence after it, at most `maximum` long (what is
- * longer goes on in the next clip). When nothing came for `heartbeat`, the last 1.5 s are a clip.
+ * Cuts sound into clips: from before the onset to the silence after it, at most `maximum` long. What is
+ * longer goes on in the next clip, sample after sample, however little is left of it. When nothing came
+ * for `heartbeat`, the last 1.5 s are a clip.
  */
 export class ClipCutter {
   /** The clip that is open, or else the sound before the next one. */
   private frames: Int16Array[] = [];
   /** Capture time of the first of `frames`, epoch ms. */
-  private from = 0;
+  private from: number | undefined;
   private rest = new Int16Array(0);
-  private open = false;
-  private active = 0;
+  private open: Open | undefined;
   private onset = 0;
-  private quiet = 0;
-  private cutAt: number | undefined;
+  /** When the last clip ended, or listening began, epoch ms. */
+  private cutAt = 0;
   private feed = "";
 
   constructor(
@@ -51,8 +69,7 @@ export class ClipCutter {
     private readonly detect: Detector,
   ) {}
 
-  /** The clips that this sound completes, and how many sounds were too short to be one. */
-  push(sound: Sound): { clips: GatedClip[]; held: number } {
+  push(sound: Sound): Cut {
     this.feed = sound.feed;
     const clips: GatedClip[] = [];
     let held = 0;
@@ -60,8 +77,7 @@ export class ClipCutter {
       if (cut === "held") held += 1;
       else if (cut) clips.push(cut);
     };
-    if (this.follows(sound.at)) keep(undefined);
-    else keep(this.restart(sound.at));
+    keep(this.takeUp(sound.at));
     const samples = joined([this.rest, sound.samples]);
     let start = 0;
     for (; start + FRAME_SAMPLES <= samples.length; start += FRAME_SAMPLES) {
@@ -71,78 +87,83 @@ export class ClipCutter {
     return { clips, held };
   }
 
-  private follows(at: number): boolean {
-    if (this.frames.length === 0) return false;
-    const expected = this.now() + (this.rest.length * 1000) / SAMPLE_RATE;
-    const drift = at - expected;
-    if (Math.abs(drift) > GAP) return false;
-    // The source's times are the true ones: its small corrections are taken over.
-    this.from += drift;
-    return true;
-  }
-
-  /** After a gap what was open is cut there, and nothing before it belongs to what comes. */
-  private restart(at: number): GatedClip | "held" | undefined {
-    const cut = this.open ? this.close() : undefined;
+  /** Goes on where the sound before ended; after a gap what was open is cut there, and all begins anew. */
+  private takeUp(at: number): GatedClip | "held" | undefined {
+    if (this.from === undefined) {
+      this.from = at;
+      this.cutAt = at;
+      return undefined;
+    }
+    const expected = this.now() + lengthOf(this.rest.length);
+    if (follows(at, expected)) {
+      // The source's times are the true ones: its small corrections are taken over.
+      this.from += at - expected;
+      return undefined;
+    }
+    const cut = this.open && this.close(this.open);
     this.frames = [];
     this.rest = new Int16Array(0);
     this.onset = 0;
     this.from = at;
-    this.cutAt ??= at;
+    // A clock that was set back must not put the heartbeat off for as long.
+    this.cutAt = Math.min(this.cutAt, at);
     return cut;
   }
 
+  /** End of the last whole frame, epoch ms. */
   private now(): number {
-    return this.from + this.frames.length * FRAME;
+    return (this.from ?? 0) + this.frames.length * FRAME;
   }
 
   private take(frame: Int16Array): GatedClip | "held" | undefined {
     this.frames.push(frame);
     const active = this.detect(frame);
-    return this.open ? this.goOn(active) : this.wait(active);
+    return this.open ? this.goOn(this.open, active) : this.wait(active);
   }
 
   private wait(active: boolean): GatedClip | undefined {
     this.onset = active ? this.onset + 1 : 0;
     if (this.onset >= ONSET) {
-      this.open = true;
-      this.active = this.onset;
-      this.quiet = 0;
+      this.open = { active: this.onset, quiet: 0, continued: false };
       this.shorten(this.timing.preroll / FRAME + this.onset);
       return undefined;
     }
-    const due = this.timing.heartbeat > 0 && this.now() - (this.cutAt ?? this.now()) >= this.timing.heartbeat;
     this.shorten(Math.max(HEARTBEAT_LENGTH, this.timing.preroll) / FRAME + ONSET);
+    const { heartbeat } = this.timing;
+    const due = heartbeat > 0 && this.now() - this.cutAt >= heartbeat;
     if (!due || this.onset > 0 || this.frames.length * FRAME < HEARTBEAT_LENGTH) return undefined;
-    return this.cut(this.frames.slice(-HEARTBEAT_LENGTH / FRAME), "heartbeat");
+    const last = this.frames.slice(-HEARTBEAT_LENGTH / FRAME);
+    return this.cut(last, this.now() - HEARTBEAT_LENGTH, "heartbeat");
   }
 
-  private goOn(active: boolean): GatedClip | "held" | undefined {
-    this.active += active ? 1 : 0;
-    this.quiet = active ? 0 : this.quiet + 1;
-    if (this.quiet * FRAME >= this.timing.silence) return this.close();
+  private goOn(open: Open, active: boolean): GatedClip | "held" | undefined {
+    open.active += active ? 1 : 0;
+    open.quiet = active ? 0 : open.quiet + 1;
+    if (!active && open.quiet * FRAME >= this.timing.silence) return this.close(open);
     if (this.frames.length * FRAME < this.timing.maximum) return undefined;
-    const cut = this.cut(this.frames, this.kind);
+    const cut = this.cut(this.frames, this.from ?? 0, this.kind);
     this.from = this.now();
     this.frames = [];
-    this.active = 0;
+    this.open = { active: 0, quiet: open.quiet, continued: true };
     return cut;
   }
 
-  private close(): GatedClip | "held" {
-    this.open = false;
+  private close({ active, quiet, continued }: Open): GatedClip | "held" | undefined {
+    this.open = undefined;
     this.onset = 0;
-    if (this.active * FRAME < this.timing.minimum) return "held";
-    const tail = Math.min(this.quiet, TAIL / FRAME);
-    const whole = this.frames.slice(0, this.frames.length - this.quiet + tail);
-    return this.cut(whole, this.kind);
+    // Of a longer sound only the silence at its end is left, which the clip before has begun.
+    if (continued && active === 0) return undefined;
+    if (!continued && active * FRAME < this.timing.minimum) return "held";
+    const surplus = Math.max(0, quiet - TAIL / FRAME);
+    const whole = this.frames.slice(0, this.frames.length - surplus);
+    if (whole.length * FRAME < SHORTEST) return "held";
+    return this.cut(whole, this.from ?? 0, this.kind);
   }
 
-  private cut(frames: readonly Int16Array[], reason: GatedClip["reason"]): GatedClip {
+  private cut(frames: readonly Int16Array[], at: number, reason: GatedClip["reason"]): GatedClip {
     this.cutAt = this.now();
-    const end = reason === "heartbeat" ? this.now() : this.from + frames.length * FRAME;
-    const length = frames.length * FRAME;
-    return { clip: { feed: this.feed, at: end - length, length, samples: joined(frames) }, reason };
+    const clip = { feed: this.feed, at, length: frames.length * FRAME, samples: joined(frames) };
+    return { clip, reason };
   }
 
   /** Keeps the last so many frames. */
@@ -150,45 +171,6 @@ export class ClipCutter {
     const surplus = this.frames.length - Math.ceil(most);
     if (surplus <= 0) return;
     this.frames.splice(0, surplus);
-    this.from += surplus * FRAME;
+    this.from = (this.from ?? 0) + surplus * FRAME;
   }
-}
-
-/** Takes a clip of a fixed length at fixed intervals, whatever is heard. Ms. */
-export class IntervalCutter {
-  private pieces: Int16Array[] = [];
-  private samples = 0;
-  private due: number | undefined;
-
-  constructor(private readonly timing: { readonly interval: number; readonly length: number }) {}
-
-  push(sound: Sound): { clips: GatedClip[]; held: number } {
-    const { interval, length } = this.timing;
-    const ended = sound.at + (sound.samples.length * 1000) / SAMPLE_RATE;
-    this.pieces.push(sound.samples);
-    this.samples += sound.samples.length;
-    const wanted = (length * SAMPLE_RATE) / 1000;
-    while (this.samples - (this.pieces[0]?.length ?? 0) >= wanted)
-      this.samples -= this.pieces.shift()?.length ?? 0;
-    this.due ??= sound.at + Math.max(interval, length);
-    if (ended < this.due || this.samples < wanted) return { clips: [], held: 0 };
-    this.due = ended + interval;
-    const clip = {
-      feed: sound.feed,
-      at: ended - length,
-      length,
-      samples: joined(this.pieces).slice(-wanted),
-    };
-    return { clips: [{ clip, reason: "interval" }], held: 0 };
-  }
-}
-
-function joined(pieces: readonly Int16Array[]): Int16Array {
-  const whole = new Int16Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -18,6 +18,8 @@ export function levelDetector({ above, floor }: Pick<SoundGate, "above" | "floor
     background ??= Math.min(level, floor);
     const loud = level >= floor && level >= background + above;
     background += Math.max(-FALL, Math.min(RISE, level - background));
+    // Further down it would change nothing now, and only make the way up longer after a digital silence.
+    background = Math.max(background, floor - above);
     return loud;
   };
 }

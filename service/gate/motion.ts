@@ -6,6 +6,8 @@ type Zone = MotionGate["masks"][number];
 /** How much of a new frame goes into the background: where nothing moved, and where something did. */
 const LEARN_STILL = 0.1;
 const LEARN_MOVED = 0.03;
+/** A pixel counts as changed where so many of the eight around it differ too: noise is alone, objects are not. */
+const COMPANY = 2;
 /** A pixel darker than this says little about how the light changed. */
 const DARK = 8;
 
@@ -32,16 +34,32 @@ export class Motion {
     const watched = this.watched ?? unmasked(luma, this.config.masks);
     if (watched.length === 0) return false;
     const { gain, offset } = lightChange(background, data, watched);
-    let changed = 0;
+    const differing = new Uint8Array(data.length);
     for (const pixel of watched) {
       const expected = gain * (background[pixel] ?? 0) + offset;
       const difference = (data[pixel] ?? 0) - expected;
       const differs = Math.abs(difference) > this.config.threshold && !clipped(expected, data[pixel] ?? 0);
-      if (differs) changed += 1;
+      if (differs) differing[pixel] = 1;
       background[pixel] = expected + difference * (differs ? LEARN_MOVED : LEARN_STILL);
     }
-    return changed / watched.length >= this.config.area;
+    return inCompany(differing, luma) / watched.length >= this.config.area;
   }
+}
+
+/** How many pixels differ that have others beside them that do. */
+function inCompany(differing: Uint8Array, { width, height }: Luma): number {
+  let count = 0;
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      if (differing[y * width + x] === 0) continue;
+      let around = -1;
+      for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row += 1)
+        for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column += 1)
+          around += differing[row * width + column] ?? 0;
+      if (around >= COMPANY) count += 1;
+    }
+  }
+  return count;
 }
 
 /** A pixel at the end of the scale that should be beyond it is no difference. */

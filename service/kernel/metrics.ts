@@ -2,14 +2,19 @@ import { Counter, Gauge, Registry, Summary } from "prom-client";
 
 const PERCENTILES = [0.5, 0.95, 0.99];
 
-/** Stages of an observation's way whose time is measured, in ms. */
+/**
+ * Stages of an observation's way whose time is measured, in ms. `own` is all but the engine's: from the
+ * gate to the request sent (a wait for a free slot included), and from the answer to the commit.
+ */
 export const STAGES = [
   "capture_to_gate",
   "gate_to_send",
   "queue",
   "engine",
   "answer_to_commit",
+  "commit_to_publish",
   "commit_to_ack",
+  "own",
   "total",
 ] as const;
 export type Stage = (typeof STAGES)[number];

@@ -8,7 +8,7 @@ import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { Record } from "../../service/record/record.ts";
 import { Mosquitto } from "../support/mosquitto.ts";
-import type { Figure } from "./record-figures.ts";
+import type { Figure } from "./figure.ts";
 
 const ROWS = 20_000;
 const ROUNDS = 5;

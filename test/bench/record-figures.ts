@@ -6,15 +6,7 @@ import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { Record } from "../../service/record/record.ts";
 import { entry, event, observation } from "../support/record-entries.ts";
-
-export interface Figure {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  /** What the value has to reach, or to stay under where the unit is ms; null where it is only shown. */
-  readonly goal: number | null;
-  readonly ok: boolean;
-}
+import type { Figure } from "./figure.ts";
 
 const WRITERS = 256;
 const GROUPED_MS = 5_000;

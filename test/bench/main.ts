@@ -1,0 +1,54 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { deliveryFigures } from "./delivery-figures.ts";
+import type { Figure } from "./figure.ts";
+import { recordFigures } from "./record-figures.ts";
+import { cameraFigures, serviceFigures } from "./service-figures.ts";
+import { throughputFigures } from "./throughput-figures.ts";
+
+/** Parts of every benchmark, in the order in which they run. */
+const BENCHMARKS: Record<string, Record<string, () => Promise<Figure[]>>> = {
+  main: {
+    "own time and memory": serviceFigures,
+    "a further camera": cameraFigures,
+    throughput: throughputFigures,
+    record: recordFigures,
+    delivery: deliveryFigures,
+  },
+};
+
+const [name = "", only] = process.argv.slice(2);
+const parts = BENCHMARKS[name];
+if (!parts) {
+  process.stderr.write(
+    `npm run bench -- NAME [PART]; NAME is one of: ${Object.keys(BENCHMARKS).join(", ")}\n`,
+  );
+  process.exit(2);
+}
+
+const figures: Figure[] = [];
+for (const [part, measure] of Object.entries(parts)) {
+  if (only !== undefined && only !== part) continue;
+  process.stdout.write(`${part} …\n`);
+  const measured = await measure();
+  for (const figure of measured) process.stdout.write(`  ${row(figure)}\n`);
+  figures.push(...measured);
+}
+
+if (only === undefined) {
+  const folder = join(import.meta.dirname, "results");
+  mkdirSync(folder, { recursive: true });
+  const [cpu] = cpus();
+  const machine = `${cpu?.model ?? "unknown processor"}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
+  const result = { name, at: new Date().toISOString(), machine, figures };
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+}
+process.exit(figures.every(({ ok }) => ok) ? 0 : 1);
+
+function row({ name: title, value, unit, goal, ok }: Figure): string {
+  const rounded = value >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
+  const verdict =
+    goal === null ? "" : `   goal ${goal.toLocaleString("en")}: ${ok ? "reached" : "NOT REACHED"}`;
+  return `${title.padEnd(52)} ${rounded.padStart(10)} ${unit}${verdict}`;
+}
