@@ -8,13 +8,14 @@ const LEARN_STILL = 0.1;
 const LEARN_MOVED = 0.03;
 /** A pixel counts as changed where so many of the eight around it differ too: noise is alone, objects are not. */
 const COMPANY = 2;
-/** A pixel darker than this says little about how the light changed. */
-const DARK = 8;
+/** Pixels closer to each other than this say little about how contrast changed; luma. */
+const CONTRAST = 16;
+/** No exposure changes by more than this factor from a frame to the next without the picture being another. */
+const MOST_GAIN = 6;
 
 /**
  * Motion against an adaptive background. Light that changes over the whole picture (a lamp goes on, the
- * camera's exposure follows) scales and shifts every pixel alike: the median gain and the median offset
- * are taken out of the difference, and taken into the background.
+ * camera's exposure follows) scales and shifts every pixel alike: its gain and offset are taken out of the difference, and taken into the background.
  */
 export class Motion {
   private background: Float32Array | undefined;
@@ -66,18 +67,29 @@ function inCompany(differing: Uint8Array, { width, height }: Luma): number {
 const clipped = (expected: number, found: number) =>
   (found === 255 && expected > 255) || (found === 0 && expected < 0);
 
-/** The median gain and, after it, the median offset from background to frame. */
+/**
+ * Gain and offset from background to frame: the median slope between pixels of the darker and of the
+ * lighter half, and after it the median offset, so that what moves does not sway them.
+ * Source: H. Theil's estimator (1950), on pairs that lie far apart.
+ */
 function lightChange(background: Float32Array, data: Uint8Array, watched: Uint16Array) {
   // Every third pixel is plenty for a median.
   const sample = watched.filter((_, index) => index % 3 === 0);
-  const ratios: number[] = [];
-  for (const pixel of sample) {
-    const before = background[pixel] ?? 0;
-    const now = data[pixel] ?? 0;
-    if (before >= DARK && now > 0 && now < 255) ratios.push(now / before);
+  const before = (pixel: number) => background[pixel] ?? 0;
+  const now = (pixel: number) => data[pixel] ?? 0;
+  const inRange = sample.filter((pixel) => now(pixel) > 0 && now(pixel) < 255);
+  inRange.sort((a, b) => before(a) - before(b));
+  const half = inRange.length >> 1;
+  const slopes: number[] = [];
+  for (let index = 0; index < half; index += 1) {
+    const [dark = 0, light = 0] = [inRange[index], inRange[index + half]];
+    const contrast = before(light) - before(dark);
+    if (contrast >= CONTRAST) slopes.push((now(light) - now(dark)) / contrast);
   }
-  const gain = ratios.length > sample.length / 4 ? median(ratios) : 1;
-  const offsets = Array.from(sample, (pixel) => (data[pixel] ?? 0) - gain * (background[pixel] ?? 0));
+  // Where there is little contrast gain and offset are the same.
+  const slope = slopes.length > sample.length / 8 ? median(slopes) : 1;
+  const gain = slope > 1 / MOST_GAIN && slope < MOST_GAIN ? slope : 1;
+  const offsets = Array.from(inRange, (pixel) => now(pixel) - gain * before(pixel));
   return { gain, offset: median(offsets) };
 }
 

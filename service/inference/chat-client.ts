@@ -1,4 +1,4 @@
-import { type RequestOptions, request } from "node:http";
+import { Agent, type RequestOptions, request } from "node:http";
 import Type from "typebox";
 import { Value } from "typebox/value";
 import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
@@ -33,12 +33,27 @@ const LARGEST_ANSWER = 4e6;
 /** The server never had the request: nothing listens, or it does not take connections. */
 const NOT_REACHED = new Set(["ECONNREFUSED", "ENOENT", "EAGAIN", "EHOSTUNREACH", "ENOTFOUND"]);
 
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Ms that an unused connection is kept; llama-server closes its own after 5 s, and none may meet that. */
+const KEPT = 2_000;
+
 /**
- * Speaks to an OpenAI-compatible server. Every request has a connection of its own, so that none meets
- * one that the server just closed, and closing it tells llama-server to stop working on it.
+ * Speaks to an OpenAI-compatible server. Connections are kept for the next request, which then leaves
+ * without a turn of the event loop; closing one tells llama-server to stop working on its request.
  */
 export class ChatClient {
+  private readonly agent = new Agent({ keepAlive: true, timeout: KEPT });
+
   constructor(private readonly target: Target) {}
+
+  /** Closes the connections that are kept. */
+  close(): void {
+    this.agent.destroy();
+  }
 
   /**
    * Asks once. Rejects with ENGINE_REFUSED (the server says that the request is wrong), ENGINE_FAILED
@@ -56,19 +71,41 @@ export class ChatClient {
     return (await this.send("GET", "/health", signal)).status;
   }
 
-  private send(
+  private async send(
     method: "GET" | "POST",
     path: string,
     signal: AbortSignal,
     body?: string,
-  ): Promise<{ status: number; text: string }> {
+  ): Promise<Answer> {
+    const first = await this.sendOnce(method, path, signal, body);
+    if (first !== "stale") return first;
+    // The server may have closed a kept connection before it read the request. If it died of the request
+    // instead, the second try is not reached either, and that counts against the first.
+    try {
+      const second = await this.sendOnce(method, path, signal, body, true);
+      if (second !== "stale") return second;
+      throw new Error("a new connection broke like a kept one");
+    } catch (error) {
+      if (!(error instanceof PerchError) || error.code !== "ENGINE_UNAVAILABLE") throw error;
+      throw new PerchError("ENGINE_FAILED", "the connection to the engine broke, and it is gone", error);
+    }
+  }
+
+  /** "stale" where a kept connection broke without a word of an answer. */
+  private sendOnce(
+    method: "GET" | "POST",
+    path: string,
+    signal: AbortSignal,
+    body: string | undefined,
+    fresh = false,
+  ): Promise<Answer | "stale"> {
     const { apiKey, ...where } = this.target;
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => reject(connectionFault(error, signal));
       if (signal.aborted) return fail(signal.reason);
       const sent = request({
         ...where,
-        agent: false,
+        agent: fresh ? false : this.agent,
         method,
         path,
         signal,
@@ -80,7 +117,11 @@ export class ChatClient {
           }),
         },
       });
-      sent.on("error", fail);
+      sent.on("error", (error) => {
+        const broke = ["ECONNRESET", "EPIPE"].includes(systemCode(error) ?? "");
+        if (broke && sent.reusedSocket && !signal.aborted) resolve("stale");
+        else fail(error);
+      });
       sent.on("response", (response) => {
         let text = "";
         response.setEncoding("utf8");

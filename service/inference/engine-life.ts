@@ -163,6 +163,7 @@ export class EngineLife {
     if (this.finished) return;
     this.finished = true;
     this.over.abort();
+    this.client.close();
     const fault = this.stopping
       ? new PerchError("CANCELLED", "the engine was stopped")
       : (this.condemned ?? explainExit(exit));

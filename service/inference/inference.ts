@@ -231,7 +231,10 @@ export class Inference implements Part {
       metrics.promptTokens.inc({ cached: "yes" }, reply.tokens.cached);
       metrics.promptTokens.inc({ cached: "no" }, reply.tokens.prompt - reply.tokens.cached);
       metrics.answerTokens.inc(reply.tokens.answer);
-      job.resolve({ reply, stamp, queued, sent, received });
+      // The next request goes out first: what becomes of this answer may hold this thread for a while.
+      this.underWay.delete(job);
+      this.pump();
+      setImmediate(() => job.resolve({ reply, stamp, queued, sent, received }));
     } catch (error) {
       if (!isPerchError(error)) throw error;
       await this.failed(ticket, error, stamp);
