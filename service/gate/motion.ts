@@ -15,7 +15,8 @@ const MOST_GAIN = 6;
 
 /**
  * Motion against an adaptive background. Light that changes over the whole picture (a lamp goes on, the
- * camera's exposure follows) scales and shifts every pixel alike: its gain and offset are taken out of the difference, and taken into the background.
+ * camera's exposure follows) scales and shifts every pixel alike: its gain and offset are taken out of
+ * the difference, and taken into the background.
  */
 export class Motion {
   private background: Float32Array | undefined;
