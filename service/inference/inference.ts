@@ -72,6 +72,8 @@ const BREATH = 50;
 export class Inference implements Part {
   readonly name = "inference";
   private readonly queue: BoundedQueue<Job>;
+  /** A suspect that is with the engine: nothing goes beside it. */
+  private alone: Job | undefined;
   /** What is with the engine, and how each is given up. */
   private readonly underWay = new Map<Job, AbortController>();
   private suspects: Waiting[] = [];
@@ -183,9 +185,11 @@ export class Inference implements Part {
     if (!this.started || this.stopper.signal.aborted) return;
     if (this.queue.length === 0 && this.suspects.length === 0) return;
     if (!this.engineUp) return void this.awaitEngine();
+    if (this.alone) return;
     if (this.suspects.length > 0) {
-      const alone = this.underWay.size === 0 ? this.suspects.shift() : undefined;
-      if (alone) void this.serve(alone);
+      const suspect = this.underWay.size === 0 ? this.suspects.shift() : undefined;
+      this.alone = suspect?.value;
+      if (suspect) void this.serve(suspect);
       return;
     }
     while (this.engineUp && this.underWay.size < this.options.engine.slots) {
@@ -232,17 +236,22 @@ export class Inference implements Part {
       metrics.promptTokens.inc({ cached: "no" }, reply.tokens.prompt - reply.tokens.cached);
       metrics.answerTokens.inc(reply.tokens.answer);
       // The next request goes out first: what becomes of this answer may hold this thread for a while.
-      this.underWay.delete(job);
-      this.pump();
+      this.over(job);
       setImmediate(() => job.resolve({ reply, stamp, queued, sent, received }));
     } catch (error) {
       if (!isPerchError(error)) throw error;
       await this.failed(ticket, error, stamp);
     } finally {
-      this.underWay.delete(job);
-      if (this.underWay.size === 0) for (const wake of this.idle.splice(0)) wake();
-      this.pump();
+      this.over(job);
     }
+  }
+
+  /** Its place at the engine is free. */
+  private over(job: Job): void {
+    if (!this.underWay.delete(job)) return;
+    if (this.alone === job) this.alone = undefined;
+    if (this.underWay.size === 0) for (const wake of this.idle.splice(0)) wake();
+    this.pump();
   }
 
   private async failed(ticket: Waiting, error: PerchError, stamp: EngineStamp): Promise<void> {

@@ -144,7 +144,7 @@ describe("when the service is killed", () => {
     const left = dirname(/[^\0]+\.sock/.exec(readFileSync(`/proc/${engine}/cmdline`, "utf8"))?.[0] ?? "");
     process.kill(service, "SIGKILL");
     await eventually(() => !alive(engine), "the engine is gone", 5_000);
-    expect(existsSync(left)).toBe(true);
+    // Any engine that starts on this machine removes it, this one at the latest.
     const bench = new EngineBench();
     await bench.started();
     expect(existsSync(left)).toBe(false);

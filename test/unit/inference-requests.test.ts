@@ -172,11 +172,15 @@ describe("after the engine died", () => {
     for (let index = 0; index < 2; index += 1) {
       expect(engine.asked).toHaveLength(1);
       alone.push(oldest().prompt.question);
+      // What comes meanwhile waits like the others.
+      asked.push(ask(`meanwhile ${index}`));
+      await settle();
+      expect(engine.asked).toHaveLength(1);
       oldest().answer();
       await wait(5);
     }
     await answerAll();
-    expect(await Promise.all(asked)).toEqual(["1", "2", "3", "4"]);
+    expect(await Promise.all(asked)).toEqual(["1", "2", "3", "4", "meanwhile 0", "meanwhile 1"]);
     expect(alone).toHaveLength(2);
     expect(engine.history.slice(2, 4).toSorted()).toEqual(alone.toSorted());
   });
