@@ -113,7 +113,7 @@ export class PerchProcess {
 
   /** The answer of /health/ready. */
   async health(): Promise<{ status: string; parts: Record<string, { state: string; reason?: string }> }> {
-    const [, url] = /health +(http\S+)/.exec(this.log.join("\n")) ?? [];
+    const [, url] = /health +(http[^\s"]+)/.exec(this.log.join("\n")) ?? [];
     if (url === undefined) throw new Error("the service has not said where its health is");
     return (await fetch(url)).json() as Promise<Awaited<ReturnType<PerchProcess["health"]>>>;
   }
