@@ -140,8 +140,9 @@ export class Appliance {
 
   private feedStatus(feed: string, { state, reason, since }: FeedStatus): void {
     const { logger } = this.options;
-    const away = (state === "offline" || state === "stalled") && !this.stopping;
-    if (away) logger.warn({ feed }, `${feed} is ${state}: ${reason ?? "it sends nothing"}`);
+    const away = state === "offline" || state === "stalled";
+    if (this.stopping) logger.debug({ feed }, `${feed} is ${state}`);
+    else if (away) logger.warn({ feed }, `${feed} is ${state}: ${reason ?? "it sends nothing"}`);
     else logger.info({ feed }, `${feed} is ${state}`);
     this.delivery.feedState({ feed, state, since: iso(since), ...(reason !== undefined && { reason }) });
   }
