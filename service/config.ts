@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseSimSource } from "../device/simulator/sim-source.ts";
 import { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
@@ -8,16 +8,15 @@ import { compileCondition, isFieldName } from "./watch/condition.ts";
 
 /**
  * The configuration in a file: defaults filled in, secrets read, all of it checked; durations in ms, sizes
- * in bytes, paths absolute. Throws ConfigError with every error at once.
+ * in bytes, paths absolute. Throws ConfigError with every error at once; a missing secret is one,
+ * unless somebody listens for it.
  */
-export function loadConfig(file: string): Config {
-  const config = readConfigFile<Config>(Config, file, crossChecks);
-  const folder = dirname(resolve(file));
-  const absolute = (path: string) => (isAbsolute(path) ? path : resolve(folder, path));
+export function loadConfig(file: string, onMissingSecret?: (problem: string) => void): Config {
+  const config = readConfigFile<Config>(Config, file, crossChecks, onMissingSecret);
   return {
     ...config,
     data: resolve(config.data),
-    ...(config.models !== undefined && { models: absolute(config.models) }),
+    ...(config.models !== undefined && { models: resolve(config.models) }),
   };
 }
 

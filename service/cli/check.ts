@@ -1,14 +1,19 @@
 import { loadConfig } from "../config.ts";
 import { ConfigError } from "../kernel/config-file.ts";
 
-/** `perch check`: 0 and a summary, or 1 and every error. */
+/**
+ * `perch check`: 0 and a summary, or 1 and every error. A secret that cannot be had here is a note: it is
+ * the service's, whose environment and files may be others.
+ */
 export function check(file: string): number {
+  const notes: string[] = [];
   try {
-    const config = loadConfig(file);
+    const config = loadConfig(file, (problem) => notes.push(problem));
     const rules = config.watches.reduce((sum, watch) => sum + watch.rules.length, 0);
     process.stdout.write(
       `${file} is right: node ${config.node}, ${config.feeds.length} feeds, ${config.watches.length} watches, ${rules} rules\n`,
     );
+    for (const text of notes) process.stdout.write(`note, the service will need it: ${text}\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -111,7 +111,7 @@ export const Config = Type.Object(
     data: Type.String({
       default: "./data",
       description:
-        "Folder of the database, models and the engine's socket; relative to the working directory.",
+        "Folder of the database and of models; like every path here, relative to the working directory.",
     }),
     models: Type.Optional(
       Type.String({ description: "models.yaml with the ladders; without it the one that comes with Perch." }),

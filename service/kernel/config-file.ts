@@ -30,13 +30,15 @@ export class ConfigError extends PerchError {
  * Reads a YAML file that a TypeBox schema describes: fills in secrets and defaults, checks it all, turns
  * durations into ms and sizes into bytes. `semantics` is asked for what no schema can say, once the
  * schema holds. Throws ConfigError with every error at once, each with file, line, key, the value found
- * and what is allowed; no error shows a secret, neither one that was filled in nor one that was written
+ * and what is allowed; with `onMissingSecret` a secret that cannot be had here is told to it instead, and
+ * its reference stays in its place. No error shows a secret, neither one that was filled in nor one that was written
  * into the file.
  */
 export function readConfigFile<T>(
   schema: TSchema,
   file: string,
   semantics: (value: T) => readonly Issue[] = () => [],
+  onMissingSecret?: (problem: string) => void,
 ): T {
   const text = parse(file);
   const raw = orRefuse(file, () => text.toValue());
@@ -59,7 +61,12 @@ export function readConfigFile<T>(
     );
   };
 
-  const issues = [...secrets.issues, ...schemaIssues(schema, filled)];
+  if (onMissingSecret) for (const problem of report(secrets.missing).problems) onMissingSecret(problem);
+  const issues = [
+    ...secrets.issues,
+    ...(onMissingSecret ? [] : secrets.missing),
+    ...schemaIssues(schema, filled),
+  ];
   if (issues.length > 0) throw report(issues);
   const value = decodeUnits(schema, filled) as T;
   const wrong = semantics(value);
@@ -95,7 +102,10 @@ const isReference = (value: unknown) => typeof value === "string" && value.repla
 
 /** Fills in what texts refer to, and knows afterwards which texts no message may show. */
 class Secrets {
+  /** References of a wrong form. */
   readonly issues: Issue[] = [];
+  /** References to what is not there. */
+  readonly missing: Issue[] = [];
   private readonly found = new Map<string, string>();
 
   /** A copy with `${env:NAME}` and `${file:PATH}` replaced in every text that the schema knows. */
@@ -115,7 +125,7 @@ class Secrets {
         return secret;
       } catch (error) {
         const what = kind === "env" ? "the environment variable" : "the file";
-        this.issues.push({ path, message: `${what} ${name} cannot be used: ${messageOf(error)}` });
+        this.missing.push({ path, message: `${what} ${name} cannot be used: ${messageOf(error)}` });
         return reference;
       }
     });
