@@ -14,8 +14,11 @@ export function answerText(answer: Event["answer"]): string {
 
 function valueText(value: boolean | number | string): string {
   if (typeof value === "boolean") return value ? "yes" : "no";
-  return value === "" ? "–" : String(value);
+  return value === "" ? "–" : String(value).replace(UNPRINTABLE, " ");
 }
+
+/** What a model wrote must not move a terminal's cursor, nor make two lines of one. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
 
 /** One line an event: `17:21:03 ● The signal light is red  (scene)  person no · light red · display 42`. */
 export function eventLine(event: Event, colour: boolean): string {

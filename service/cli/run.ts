@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { Appliance, type Places } from "../appliance.ts";
 import { loadConfig } from "../config.ts";
 import { parseDuration } from "../contract/units.ts";
+import { systemClock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { createLogger, type Logger } from "../kernel/logger.ts";
 import { eventPrinter } from "../terminal.ts";
@@ -59,9 +60,10 @@ function endOf(
       ended.abort();
     });
   }
-  // Also keeps the process alive where no part has a socket open.
-  const timer = setInterval(() => ended.abort(), duration ?? 2 ** 31 - 1);
-  ended.signal.addEventListener("abort", () => clearInterval(timer));
+  if (duration !== undefined) systemClock.after(duration, () => ended.abort());
+  // Keeps the process alive where no part has a socket open.
+  const alive = setInterval(() => undefined, 2 ** 31 - 1);
+  ended.signal.addEventListener("abort", () => clearInterval(alive));
   return { signal: ended.signal, reached };
 }
 

@@ -21,10 +21,13 @@ export class Lifecycle {
     private readonly options: Options,
   ) {}
 
-  /** Starts every part in order; if one throws, those that had started are stopped and the error goes on. */
+  /**
+   * Starts every part in order, until the signal aborts or stop() is called; if one throws, those that had
+   * started are stopped and the error goes on.
+   */
   async start(signal: AbortSignal): Promise<void> {
     for (const part of this.parts) {
-      if (signal.aborted) return;
+      if (signal.aborted || this.stopping) return;
       this.started.push(part);
       try {
         await part.start(signal);

@@ -9,6 +9,8 @@ import type { Logger } from "./logger.ts";
 const SETPRIV = ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path));
 const STDERR_LINES = 40;
 const LINE_LENGTH = 500;
+/** Ms from SIGTERM to SIGKILL. */
+const GRACE = 3000;
 
 export interface ChildSpec {
   readonly command: string;
@@ -130,36 +132,22 @@ export class SupervisedProcess {
     const begun = clock.monotonic();
     this.lines = [];
     this.spawns += 1;
-    const [command, args] = SETPRIV
-      ? [SETPRIV, ["--pdeathsig", "KILL", "--", spec.command, ...spec.args]]
-      : [spec.command, [...spec.args]];
     const finished = new Promise<ChildExit>((resolve) => {
-      const child = spawn(command, args, {
-        detached: true,
-        cwd: spec.cwd,
-        env: { ...childEnvironment(), ...spec.env },
-        stdio: [
-          spec.input === undefined && !spec.openInput ? "ignore" : "pipe",
-          "pipe",
-          "pipe",
-          ...Array<"pipe">(spec.extraPipes ?? 0).fill("pipe"),
-        ],
-      });
-      this.child = child;
       let done = false;
       const finish = (exit: Omit<ChildExit, "stderr" | "lifetime">) => {
         if (done) return;
         done = true;
-        // Grandchildren share the group; none may outlive the child.
-        this.signalGroup(child, "SIGKILL");
         this.child = undefined;
         resolve({ ...exit, stderr: this.lines, lifetime: clock.monotonic() - begun });
       };
-      child.on("error", (error) =>
-        finish({ code: null, signal: null, error: spawnError(spec.command, error) }),
-      );
+      const failed = (error: unknown) => finish({ code: null, signal: null, error: spawnError(spec, error) });
+      const child = spawnChild(spec, failed);
+      if (!child) return;
+      this.child = child;
+      child.on("error", failed);
+      child.on("exit", () => this.endRest(child));
       child.on("close", (code, signal) =>
-        finish({ code, signal, ...missing(spec.command, code, this.lines) }),
+        finish({ code, signal, ...notRun(spec.command, code, this.lines) }),
       );
       if (child.pid === undefined) return;
       logger.debug({ child: name, pid: child.pid }, `${name} started`);
@@ -176,6 +164,18 @@ export class SupervisedProcess {
     });
     this.exited = finished.then(() => undefined);
     return finished;
+  }
+
+  /**
+   * The child has ended; what it started and left behind must not outlive it, nor hold its pipes open:
+   * what has left its group is not ours to end, but is not waited for.
+   */
+  private endRest(child: ChildProcess): void {
+    this.signalGroup(child, "SIGKILL");
+    const cancel = this.options.clock.after(this.options.grace ?? GRACE, () => {
+      for (const pipe of child.stdio) pipe?.destroy();
+    });
+    child.once("close", cancel);
   }
 
   private readStderr(stream: Readable): void {
@@ -198,7 +198,7 @@ export class SupervisedProcess {
   }
 
   private killLater(child: ChildProcess): void {
-    const cancel = this.options.clock.after(this.options.grace ?? 3000, () =>
+    const cancel = this.options.clock.after(this.options.grace ?? GRACE, () =>
       this.signalGroup(child, "SIGKILL"),
     );
     child.once("close", cancel);
@@ -241,14 +241,50 @@ function tolerateBrokenPipe(stdin: Writable, logger: Logger, name: string): void
   );
 }
 
-function spawnError(command: string, error: Error): PerchError {
-  if (systemCode(error) === "ENOENT")
-    return new PerchError("SETUP_MISSING", `${command} is not installed`, error);
-  return new PerchError("PROCESS_FAILED", `${command} could not be started: ${error.message}`, error);
+/** Starts a child in a group of its own. What the system refuses at once (memory, too long a line) goes to `failed` too. */
+function spawnChild(spec: ChildSpec, failed: (error: unknown) => void): ChildProcess | undefined {
+  const [command, args] = SETPRIV
+    ? [SETPRIV, ["--pdeathsig", "KILL", "--", spec.command, ...spec.args]]
+    : [spec.command, [...spec.args]];
+  try {
+    return spawn(command, args, {
+      detached: true,
+      cwd: spec.cwd,
+      env: { ...childEnvironment(), ...spec.env },
+      stdio: [
+        spec.input === undefined && !spec.openInput ? "ignore" : "pipe",
+        "pipe",
+        "pipe",
+        ...Array<"pipe">(spec.extraPipes ?? 0).fill("pipe"),
+      ],
+    });
+  } catch (error) {
+    failed(error);
+    return undefined;
+  }
 }
 
-/** setpriv answers 127 where what it should run is not there. */
-function missing(command: string, code: number | null, stderr: readonly string[]): { error?: PerchError } {
-  if (code !== 127 || !stderr.some((line) => line.includes("setpriv:"))) return {};
-  return { error: new PerchError("SETUP_MISSING", `${command} is not installed`) };
+function spawnError({ command, cwd }: ChildSpec, error: unknown): PerchError {
+  // The system's ENOENT does not say which of the two is not there.
+  if (cwd !== undefined && !existsSync(cwd))
+    return new PerchError(
+      "PROCESS_FAILED",
+      `${command} could not be started: there is no folder ${cwd}`,
+      error,
+    );
+  if (systemCode(error) === "ENOENT")
+    return new PerchError("SETUP_MISSING", `${command} is not installed`, error);
+  return new PerchError("PROCESS_FAILED", `${command} could not be started: ${messageOf(error)}`, error);
+}
+
+/** setpriv answers 127 where what it should run is not there, and 126 where it may not be run. */
+function notRun(command: string, code: number | null, stderr: readonly string[]): { error?: PerchError } {
+  const word = stderr.find((line) => line.startsWith("setpriv:"));
+  if (word === undefined) return {};
+  if (code === 127) return { error: new PerchError("SETUP_MISSING", `${command} is not installed`) };
+  if (code === 126)
+    return {
+      error: new PerchError("PROCESS_FAILED", `${command} may not be run: ${word.split(": ").at(-1)}`),
+    };
+  return {};
 }

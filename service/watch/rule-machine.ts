@@ -14,16 +14,24 @@ interface Options {
 }
 
 /**
+ * An observation so much older than the newest one was answered late and is past; one that is older still
+ * says that the clock was set back. Ms.
+ */
+const LATEST = 60_000;
+
+/**
  * Makes events of one rule's answers: starts one when the condition has held for `for`, says so again
  * when the answer changes under it, ends it when the condition has been false for `release`, and then
  * keeps quiet for `cooldown`. Time is the capture time of the observations: the machine has no clock,
- * so that the same observations give the same events.
+ * so that the same observations give the same events. An engine that answers several questions at once
+ * may answer an older one last: it brings nothing about.
  */
 export class RuleMachine {
   private open: Event | undefined;
   private holdsSince: number | undefined;
   private failsSince: number | undefined;
   private quietUntil = Number.NEGATIVE_INFINITY;
+  private newest = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly options: Options) {
     this.open = options.open;
@@ -32,8 +40,20 @@ export class RuleMachine {
   /** The event messages that an observation brings about: none, or one. */
   observe(observation: Observation): Event[] {
     const at = Date.parse(observation.captured);
+    if (at < this.newest) {
+      if (this.newest - at <= LATEST) return [];
+      this.clockWasSetBack(at);
+    }
+    this.newest = at;
     const holds = this.options.condition(observation.answer);
     return holds ? this.whileHolding(observation, at) : this.whileFailing(observation, at);
+  }
+
+  /** Waits that have begun begin anew, and none is longer than it was. */
+  private clockWasSetBack(at: number): void {
+    if (this.holdsSince !== undefined) this.holdsSince = at;
+    if (this.failsSince !== undefined) this.failsSince = at;
+    this.quietUntil = Math.min(this.quietUntil, at + this.options.rule.cooldown);
   }
 
   private whileHolding(observation: Observation, at: number): Event[] {
@@ -83,7 +103,9 @@ export class RuleMachine {
     this.open = undefined;
     this.failsSince = undefined;
     this.quietUntil = ended + this.options.rule.cooldown;
-    return this.next(open, observation, at, "end", iso(ended));
+    // After the clock was set back it would have ended before it began.
+    const notBefore = Math.max(ended, Date.parse(open.started));
+    return this.next(open, observation, at, "end", iso(notBefore));
   }
 
   private next(
@@ -99,12 +121,13 @@ export class RuleMachine {
 
 /** The last message of an event that ends for another reason than an answer. `at`: epoch ms. */
 export function closed(event: Event, at: number, reason: string): Event {
+  const ended = Math.max(at, Date.parse(event.started));
   return {
     ...event,
     sequence: event.sequence + 1,
     phase: "end",
     at: iso(at),
-    ended: iso(at),
+    ended: iso(ended),
     reason,
     observation: "",
   };
