@@ -1,26 +1,27 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
-import { ask } from "./cli/ask.ts";
-import { check } from "./cli/check.ts";
-import { doctor } from "./cli/doctor.ts";
-import { run } from "./cli/run.ts";
 import { configFile, HELP, UsageError, version } from "./cli/usage.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
 
 const text = { type: "string" } as const;
 
-/** Runs one verb. Resolves to the exit code: 0 well, 1 a fault that was told, 2 a wrong command line. */
+/** Runs one verb, loading no more than it needs. Resolves to the exit code: 0 well, 1 a fault that was told, 2 a wrong command line. */
 async function main(argv: string[]): Promise<number> {
   const [verb, ...rest] = argv;
   switch (verb) {
     case "run": {
       const { config, ...options } = parse(rest, { config: text, for: text, report: text }, 0).values;
+      const { run } = await import("./cli/run.ts");
       return run({ ...options, config: configFile(config) });
     }
-    case "check":
+    case "check": {
+      const { check } = await import("./cli/check.ts");
       return check(configFile(parse(rest, {}, 1).positionals[0]));
-    case "doctor":
+    }
+    case "doctor": {
+      const { doctor } = await import("./cli/doctor.ts");
       return doctor(configFile(parse(rest, { config: text }, 0).values.config));
+    }
     case "ask": {
       const { values, positionals } = parse(
         rest,
@@ -29,6 +30,7 @@ async function main(argv: string[]): Promise<number> {
       );
       const [question] = positionals;
       if (question === undefined) throw new UsageError('ask what? perch ask "question"');
+      const { ask } = await import("./cli/ask.ts");
       return ask({ ...values, question, config: configFile(values.config) });
     }
     case "--version":

@@ -7,7 +7,6 @@ import { messageOf, PerchError, systemCode } from "../../service/kernel/errors.t
 import { attachFrames, type CameraOptions, cameraSpec } from "./camera.ts";
 import { faultReason } from "./fault-reasons.ts";
 import { FeedChild, silenceOf } from "./feed-child.ts";
-import { fetchSnapshot } from "./snapshot-fetch.ts";
 
 /**
  * SOI and an empty comment. ffmpeg's parser ends a picture where it sees the next one begin, so the beginning
@@ -85,6 +84,8 @@ export class SnapshotCamera implements FeedSource {
   private async fetchOne(signal: AbortSignal): Promise<number> {
     const interval = 1000 / this.feed.fps;
     try {
+      // Loaded where there is such a camera only: its HTTP client and canvas hold 40 MB.
+      const { fetchSnapshot } = await import("./snapshot-fetch.ts");
       this.write(await fetchSnapshot(this.feed, signal));
       this.backoff.reset();
       return interval;
