@@ -3,6 +3,8 @@ import type { Event } from "./contract/observation.ts";
 import type { Logger } from "./kernel/logger.ts";
 
 const COLOUR = { info: "cyan", warning: "yellow", alarm: "red" } as const;
+/** Whoever asks for colours knows that they can be shown. */
+const WHETHER_ASKED = { validateStream: false };
 const MARK = { start: "●", update: "·", end: "○" } as const;
 
 /** An answer for a person: `person yes · light red · display 42`. */
@@ -27,16 +29,20 @@ export function eventLine(event: Event, colour: boolean): string {
   const title = event.phase === "end" ? `${event.title}: over` : event.title;
   const shown =
     colour && event.phase !== "end"
-      ? styleText(COLOUR[event.severity], `${mark} ${title}`)
+      ? styleText(COLOUR[event.severity], `${mark} ${title}`, WHETHER_ASKED)
       : `${mark} ${title}`;
   return `${time} ${shown}  (${event.watch})  ${answerText(event.answer)}`;
 }
 
+/** What standard output is to whoever prints. */
+interface Screen {
+  readonly isTTY: boolean;
+  hasColors(): boolean;
+  write(text: string): unknown;
+}
+
 /** Shows events as they come: readable lines on a terminal, log lines elsewhere. */
-export function eventPrinter(
-  logger: Logger,
-  out: NodeJS.WriteStream = process.stdout,
-): (event: Event) => void {
+export function eventPrinter(logger: Logger, out: Screen = process.stdout): (event: Event) => void {
   if (out.isTTY) return (event) => out.write(`${eventLine(event, out.hasColors())}\n`);
   return (event) => logger.info({ event }, eventLine(event, false));
 }
