@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify, styleText } from "node:util";
 import si from "systeminformation";
 import { modelStoreOf } from "../appliance.ts";
@@ -189,12 +189,21 @@ function device(id: string, path: string, group: string): Finding {
   }
 }
 
+/** Looks only: a folder made here would belong to whoever asks, and not to the service. */
 function dataFolder({ data }: Config): Finding[] {
+  const folder = existing(data);
+  const what = folder === data ? data : `${data} can be made: ${folder}`;
   try {
-    mkdirSync(data, { recursive: true, mode: 0o700 });
-    accessSync(data, constants.W_OK);
-    return [ok(`${data} can be written`)];
+    if (!statSync(folder).isDirectory()) return [fault(`${folder} is no folder`)];
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return [ok(`${what} can be written`)];
   } catch (error) {
     return [fault(`${data} cannot be written: ${messageOf(error)}`)];
   }
+}
+
+/** The folder itself, or the deepest above it that is there. */
+function existing(folder: string): string {
+  const parent = dirname(folder);
+  return existsSync(folder) || parent === folder ? folder : existing(parent);
 }

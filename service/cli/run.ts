@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { Appliance, type Places } from "../appliance.ts";
 import { loadConfig } from "../config.ts";
 import { parseDuration } from "../contract/units.ts";
@@ -22,6 +22,7 @@ export async function run(options: Options): Promise<number> {
   if (options.for !== undefined && duration === undefined) {
     throw new UsageError(`--for ${options.for}: must be a duration like 60s, 5m or 8h`);
   }
+  if (options.report !== undefined) refuseUnwritable(options.report);
   const config = loadConfig(options.config);
   const logger = createLogger(config.log);
   const appliance = new Appliance({ config, logger, version, onEvent: eventPrinter(logger) });
@@ -42,6 +43,15 @@ export async function run(options: Options): Promise<number> {
     logger.info(`report written to ${options.report}`);
   }
   return 0;
+}
+
+/** Better now than after a run of hours. */
+function refuseUnwritable(report: string): void {
+  try {
+    appendFileSync(report, "");
+  } catch (error) {
+    throw new UsageError(`--report ${report} cannot be written: ${messageOf(error)}`);
+  }
 }
 
 /** The end of a run: a signal, or the time that was given. A second signal exits at once. */

@@ -19,7 +19,7 @@ const TICKS = 100;
 /** Perch's own time an observation, and the memory of its process. The built service is measured from outside. */
 export async function serviceFigures(): Promise<Figure[]> {
   const feeds = CELL_FEEDS.map((feed) =>
-    feed.kind === "camera" ? { ...feed, gate: { kind: "interval", interval: "200ms" } } : feed,
+    feed.kind === "camera" ? { ...feed, fps: 10, gate: { kind: "interval", interval: "100ms" } } : feed,
   );
   const perch = new PerchProcess({ feeds, watches: [SCENE_WATCH, SOUND_WATCH] });
   try {
