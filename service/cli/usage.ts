@@ -17,9 +17,11 @@ Usage: perch <verb> [options]
   check [F]
         Read a configuration and show every error in it, each with its line. Exit 1 if there is one.
   doctor [--config F]
-        What is here (processor, GPU, tools, model files, devices, permissions) and what that allows.
+        What is here (processor, GPU, tools, model files, devices, permissions) and what that
+        allows.
   ask "question" [--image F] [--audio F] [--schema F] [--config F]
-        Ask the model once. --schema: a YAML or JSON file with the answer's fields, as a watch has them.
+        Ask the model once. --schema: a YAML or JSON file with the answer's fields, as a watch
+        has them.
   --version, --help
 
 Without --config it is ./config/perch.yaml, or the one that comes with Perch (a simulated cell).
