@@ -8,6 +8,7 @@ const text = { type: "string" } as const;
 /** Runs one verb, loading no more than it needs. Resolves to the exit code: 0 well, 1 a fault that was told, 2 a wrong command line. */
 async function main(argv: string[]): Promise<number> {
   const [verb, ...rest] = argv;
+  if (rest.includes("--help") || rest.includes("-h")) return help();
   switch (verb) {
     case "run": {
       const { config, ...options } = parse(rest, { config: text, for: text, report: text }, 0).values;
@@ -16,7 +17,8 @@ async function main(argv: string[]): Promise<number> {
     }
     case "check": {
       const { check } = await import("./cli/check.ts");
-      return check(configFile(parse(rest, {}, 1).positionals[0]));
+      const { values, positionals } = parse(rest, { config: text }, 1);
+      return check(configFile(values.config ?? positionals[0]));
     }
     case "doctor": {
       const { doctor } = await import("./cli/doctor.ts");
@@ -41,11 +43,16 @@ async function main(argv: string[]): Promise<number> {
     case "-h":
     case "help":
     case undefined:
-      process.stdout.write(HELP);
+      help();
       return verb === undefined ? 2 : 0;
     default:
       throw new UsageError(`there is no verb ${verb}`);
   }
+}
+
+function help(): number {
+  process.stdout.write(HELP);
+  return 0;
 }
 
 type TextOptions = Record<string, typeof text>;
