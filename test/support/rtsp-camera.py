@@ -41,7 +41,8 @@ def main():
     server.set_service(port)
     media = GstRtspServer.RTSPMediaFactory()
     media.set_launch(f"( {PICTURES} {SOUND} )")
-    media.set_shared(True)
+    # A pipeline a client: of a shared one GStreamer refuses a client the stream that the first did not take.
+    media.set_shared(False)
     if scheme != "none":
         server.set_auth(login(scheme, user, password))
         allowed = GstRtspServer.RTSPPermissions()
