@@ -30,7 +30,7 @@ export async function serviceFigures(): Promise<Figure[]> {
     clearInterval(watching);
     const { latency, observations } = perch.report("out.json");
     // The sum of the two 99th percentiles is no less than that of the whole way.
-    const [own, handed] = [latency["own"], latency["commit_to_publish"]];
+    const [own, handed] = [latency.own, latency.commit_to_publish];
     const p99 = (own?.p99 ?? Number.NaN) + (handed?.p99 ?? Number.NaN);
     const p50 = (own?.p50 ?? Number.NaN) + (handed?.p50 ?? Number.NaN);
     const peak = Math.max(...resident);

@@ -97,7 +97,7 @@ export async function throughputFigures(): Promise<Figure[]> {
       },
       {
         name: "prompt tokens from the prefix cache",
-        value: (tokens["yes"] ?? 0) / all,
+        value: (tokens.yes ?? 0) / all,
         unit: "share",
         goal: null,
         ok: true,
