@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { createReadStream, existsSync } from "node:fs";
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { type Ladder, type Level, type ModelFile, Models } from "../contract/models.ts";
 import { type Issue, readConfigFile } from "../kernel/config-file.ts";
@@ -134,9 +134,10 @@ export class ModelStore {
   private async remember(path: string, wanted: string): Promise<void> {
     const verified = await this.remembered();
     verified[path] = wanted;
+    // The folder is the service's to make: of a command that only looks it would have the wrong owner.
+    if (!existsSync(this.options.data)) return;
     const partial = `${this.verifiedFile}.partial`;
     try {
-      await mkdir(this.options.data, { recursive: true });
       await writeFile(partial, `${JSON.stringify(verified, null, 2)}\n`);
       await rename(partial, this.verifiedFile);
     } catch (error) {

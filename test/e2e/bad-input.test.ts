@@ -6,15 +6,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import { packageRoot } from "../../service/kernel/paths.ts";
 import { Mosquitto } from "../support/mosquitto.ts";
 import { CELL_FEEDS, PerchProcess, SCENE_WATCH } from "../support/perch.ts";
+import { until } from "../support/until.ts";
 
 let perch: PerchProcess;
 afterEach(() => perch.dispose());
 
 const CELL = { feeds: CELL_FEEDS.slice(0, 1), watches: [SCENE_WATCH] };
 
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
-}
 const logged = (pattern: RegExp) => until(() => perch.log.some((line) => pattern.test(line)));
 const published = () => perch.log.filter((line) => line.includes('"event":')).length;
 

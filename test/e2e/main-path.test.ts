@@ -5,6 +5,7 @@ import type { Observation } from "../../service/contract/observation.ts";
 import { cellSound, cellVideo } from "../support/cell-media.ts";
 import { CELL_FEEDS, PerchProcess, SCENE_WATCH, SOUND_WATCH } from "../support/perch.ts";
 import { startRtspCamera } from "../support/rtsp-camera.ts";
+import { until } from "../support/until.ts";
 
 let perch: PerchProcess;
 afterEach(() => perch.dispose());
@@ -19,10 +20,6 @@ function observations(watch: string): Observation["answer"][] {
     .all(watch) as string[];
   database.close();
   return rows.map((row) => JSON.parse(row) as Observation["answer"]);
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 describe("the main path", () => {

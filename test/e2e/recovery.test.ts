@@ -4,6 +4,7 @@ import type { Event, Observation } from "../../service/contract/observation.ts";
 import { cellVideo } from "../support/cell-media.ts";
 import { Mosquitto, Subscriber } from "../support/mosquitto.ts";
 import { CELL_FEEDS, PerchProcess, SCENE_WATCH, SOUND_WATCH } from "../support/perch.ts";
+import { until } from "../support/until.ts";
 
 interface Committed {
   readonly observations: string[];
@@ -47,10 +48,6 @@ function committed(): Committed {
   } finally {
     database.close();
   }
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 const moreObservations = async (count: number) => {

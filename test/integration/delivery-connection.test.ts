@@ -8,7 +8,8 @@ import { Metrics } from "../../service/kernel/metrics.ts";
 import { deliveryTo, rows, start, topicsOf } from "../support/delivery-opened.ts";
 import { hurriedClock } from "../support/hurried-clock.ts";
 import { MemoryOutbox } from "../support/memory-outbox.ts";
-import { freePort, Mosquitto, Subscriber, until } from "../support/mosquitto.ts";
+import { freePort, Mosquitto, Subscriber } from "../support/mosquitto.ts";
+import { until } from "../support/until.ts";
 
 const clock = hurriedClock(20);
 const opened: { end(): Promise<unknown> }[] = [];

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Delivery } from "../../service/delivery/delivery.ts";
 import { deliveryTo, firsts, rows, start, topicsOf } from "../support/delivery-opened.ts";
 import { MemoryOutbox } from "../support/memory-outbox.ts";
-import { Mosquitto, Subscriber, until } from "../support/mosquitto.ts";
+import { Mosquitto, Subscriber } from "../support/mosquitto.ts";
+import { until } from "../support/until.ts";
 
 const UNLIMITED = ["max_inflight_messages 0", "max_queued_messages 0"];
 const LOGGED = [...UNLIMITED, "log_type all"];

@@ -9,7 +9,8 @@ import { Metrics } from "../../service/kernel/metrics.ts";
 import { Record } from "../../service/record/record.ts";
 import { deliveryTo, firsts, rows, start, topicsOf } from "../support/delivery-opened.ts";
 import { MemoryOutbox } from "../support/memory-outbox.ts";
-import { Mosquitto, Subscriber, until } from "../support/mosquitto.ts";
+import { Mosquitto, Subscriber } from "../support/mosquitto.ts";
+import { until } from "../support/until.ts";
 
 const opened: { end(): Promise<unknown> }[] = [];
 const broker = async (lines: string[] = []) => {

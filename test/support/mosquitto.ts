@@ -197,11 +197,6 @@ export class Subscriber {
   }
 }
 
-/** Waits until the condition holds; the test's own time limit ends it. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
-}
-
 /** A port of 127.0.0.1 on which nothing listened just now. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
