@@ -8,6 +8,7 @@ import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { Record } from "../../service/record/record.ts";
 import { Mosquitto } from "../support/mosquitto.ts";
+import { entry, event, observation } from "../support/record-entries.ts";
 import type { Figure } from "./figure.ts";
 
 const ROWS = 20_000;
@@ -16,6 +17,10 @@ const WINDOW = 500;
 /** The least share of the speed of mqtt.js alone. */
 const GOAL = 0.5;
 const LONE = 300;
+const WRITERS = 256;
+const SUSTAINED_MS = 10_000;
+const SUSTAINED_GOAL = 5_000;
+const OBSERVATION_TOPIC = "perch/bench/observation/watch";
 const TOPIC = "perch/bench/event/watch/rule";
 /** About what an event with its answer comes to: 600 bytes. */
 const PAYLOAD = JSON.stringify({ id: "019a488f-4b15-7a01-8c55-6b8a1f0c9d33", answer: "x".repeat(540) });
@@ -34,8 +39,16 @@ export async function deliveryFigures(): Promise<Figure[]> {
       ours.push(await deliveryRate(mosquitto.url));
     }
     const ratio = median(ours.map((rate, round) => rate / (bare[round] ?? Number.NaN)));
+    const sustained = await sustainedRate(mosquitto.url);
     const lone = await loneTimes(mosquitto.url);
     return [
+      {
+        name: "events committed and acknowledged, sustained",
+        value: sustained,
+        unit: "1/s",
+        goal: SUSTAINED_GOAL,
+        ok: sustained >= SUSTAINED_GOAL,
+      },
       {
         name: "backlog through delivery",
         value: Math.round(median(ours)),
@@ -113,12 +126,44 @@ async function deliveryRate(url: string): Promise<number> {
   });
 }
 
+/**
+ * Events a second that are committed (each with its observation, one event and two messages) while they are
+ * published, until the last is acknowledged and out of the durable outbox.
+ */
+async function sustainedRate(url: string): Promise<number> {
+  return await withDelivery(url, async (record, delivery) => {
+    await delivery.start(new AbortController().signal);
+    const begun = performance.now();
+    let written = 0;
+    const writers = Array.from({ length: WRITERS }, async (_, writer) => {
+      for (let number = 0; performance.now() - begun < SUSTAINED_MS; number += 1) {
+        const name = `${writer}-${number}`;
+        const messages = [
+          { topic: OBSERVATION_TOPIC, payload: PAYLOAD },
+          { topic: TOPIC, payload: PAYLOAD },
+        ];
+        const whole = entry(
+          observation(`sustained-${name}`, {}, Date.now()),
+          event(`event-${name}`, {}, Date.now()),
+        );
+        await record.write({ ...whole, messages });
+        written += 1;
+      }
+    });
+    await Promise.all(writers);
+    while (record.outbox.pending() > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    return perSecond(written, begun);
+  });
+}
+
 /** Ms from a lone commit to its PUBACK, sorted. */
 async function loneTimes(url: string): Promise<number[]> {
   return await withDelivery(url, async (record, delivery, metrics) => {
     await delivery.start(new AbortController().signal);
     const times: number[] = [];
-    metrics.observeStage = (_stage, ms) => times.push(ms);
+    metrics.observeStage = (stage, ms) => {
+      if (stage === "commit_to_ack") times.push(ms);
+    };
     for (let number = 0; number < LONE; number += 1) {
       await record.write({ events: [], messages: [{ topic: TOPIC, payload: PAYLOAD }] });
       while (times.length <= number) await new Promise((resolve) => setTimeout(resolve, 5));
