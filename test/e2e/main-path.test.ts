@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Observation } from "../../service/contract/observation.ts";
@@ -100,7 +99,9 @@ describe("the main path", () => {
       });
       perch.start();
       const counts = () => [observations("scene").length, observations("sound").length];
-      await until(() => existsSync(perch.database) && counts().every((count) => count > 3));
+      // Before that the database may be there without its tables.
+      await until(() => perch.log.some((line) => line.includes("the model answers")));
+      await until(() => counts().every((count) => count > 3));
       expect(await perch.end()).toBe(0);
       expect(perch.log.join("\n")).not.toContain("a secret");
     } finally {
