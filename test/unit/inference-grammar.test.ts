@@ -68,6 +68,8 @@ describe("number ranges", () => {
     return regexOf(match?.[1] ?? "nothing");
   };
 
+  const exact = (text: string, value: number) => Math.abs(Number(text) - value) < 1e-9;
+
   it("admit exactly the numbers within the bounds, with two decimals or as many as the bounds have", () => {
     fc.assert(
       fc.property(
@@ -80,7 +82,10 @@ describe("number ranges", () => {
           const [low, high] = [Math.min(a, b), Math.max(a, b)];
           const regex = ruleOf({ minimum: low / scale, maximum: high / scale });
           const written = [low, high, value].flatMap((bound) =>
-            [2, 3].filter((digits) => digits >= decimals).map((digits) => (bound / scale).toFixed(digits)),
+            // Bounds of three decimals may need but two: 0.010 to 0.020.
+            [2, 3]
+              .map((digits) => (bound / scale).toFixed(digits))
+              .filter((text) => exact(text, bound / scale)),
           );
           const right = written.filter((text) => regex.test(text)).map(Number);
           for (const found of right) expect(found * scale).toBeGreaterThanOrEqual(low - 1e-6);
@@ -90,6 +95,10 @@ describe("number ranges", () => {
         },
       ),
     );
+  });
+
+  it("admit one number where both bounds are it", () => {
+    expect(ruleOf({ minimum: 0, maximum: 0 }).test("0.00")).toBe(true);
   });
 
   it("hold a share between 0 and 1", () => {
