@@ -81,7 +81,11 @@ async function expectNothingLost(): Promise<void> {
 const cell = () => ({
   mqtt: { broker: { kind: "external", url: broker.url } },
   feeds: CELL_FEEDS,
-  watches: [SCENE_WATCH, SOUND_WATCH],
+  // Whatever the cell shows just now, there is an event.
+  watches: [
+    { ...SCENE_WATCH, rules: [...SCENE_WATCH.rules, { id: "always", when: "display >= 0" }] },
+    SOUND_WATCH,
+  ],
 });
 
 describe("kill -9 in mid-run", () => {
