@@ -1,13 +1,13 @@
 import { type Canvas, createCanvas, ImageData, type SKRSContext2D } from "@napi-rs/canvas";
 import { LUMA_HEIGHT, LUMA_WIDTH } from "../../service/contract/media.ts";
-import { css, type Landmarks, type Point, paint } from "./paint.ts";
+import { type Colour, css, each } from "./colour.ts";
+import { type Landmarks, paint } from "./paint.ts";
 import {
-  type Colour,
-  each,
   KNOWN_WALLS,
   NEW_WALLS,
   type PictureSize,
   type Place,
+  type Point,
   placeOf,
   type Sensor,
 } from "./place.ts";

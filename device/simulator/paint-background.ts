@@ -1,6 +1,6 @@
 import type { SKRSContext2D } from "@napi-rs/canvas";
-import type { Shade } from "./paint.ts";
-import { each, type Place } from "./place.ts";
+import { each, type Shade } from "./colour.ts";
+import type { Place } from "./place.ts";
 
 /** Wall, floor and what stands about, also beyond the edges: a camera that was moved sees there. */
 export function paintBackground(context: SKRSContext2D, place: Place, shade: Shade): void {

@@ -1,6 +1,6 @@
 import type { SKRSContext2D } from "@napi-rs/canvas";
-import type { Point, Shade } from "./paint.ts";
-import type { Colour, Place } from "./place.ts";
+import type { Colour, Shade } from "./colour.ts";
+import type { Place, Point } from "./place.ts";
 import { Random } from "./random.ts";
 import type { Person } from "./world.ts";
 

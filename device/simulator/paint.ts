@@ -1,11 +1,10 @@
 import type { SKRSContext2D } from "@napi-rs/canvas";
+import { type Colour, css, each, type Shade, shadeAt } from "./colour.ts";
 import { paintBackground } from "./paint-background.ts";
 import { lyingHead, paintPerson, standingHead } from "./paint-person.ts";
 import { paintBelt, paintDesk } from "./paint-things.ts";
-import { type Colour, each, type Place } from "./place.ts";
+import type { Place, Point } from "./place.ts";
 import { type Light, type Scene, shownLight } from "./world.ts";
-
-export type Point = readonly [x: number, y: number];
 
 /** Where in the picture the things are that the model is asked about, pixels. */
 export interface Landmarks {
@@ -28,19 +27,6 @@ const DIGITS = ["abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "ab
 const DIGIT_STEP = 0.73;
 const DIGIT_WIDTH = 0.52;
 
-/** How much of its colour a surface shows that does not shine itself, at daylight 0 to 1. */
-export type Shade = (colour: Colour) => string;
-
-export const css = ([red, green, blue]: Colour, alpha = 1): string =>
-  `rgba(${Math.round(red)},${Math.round(green)},${Math.round(blue)},${alpha})`;
-
-/** Night is dim and bluish, never black: that would be a camera that does not see. */
-export function shadeAt(daylight: number): (colour: Colour) => Colour {
-  const ambient = 0.34 + 0.66 * daylight;
-  const tint = [ambient * (0.85 + 0.15 * daylight), ambient * (0.92 + 0.08 * daylight), ambient] as const;
-  return (colour) => each(colour, (value, channel) => value * (tint[channel] ?? 1));
-}
-
 /** Draws the cell from back to front, as it is at `at`, epoch ms. */
 export function paint(
   context: SKRSContext2D,
@@ -49,8 +35,7 @@ export function paint(
   at: number,
   daylight: number,
 ): Landmarks {
-  const dim = shadeAt(daylight);
-  const shade: Shade = (colour) => css(dim(colour));
+  const shade = shadeAt(daylight);
   paintBackground(context, place, shade);
   const lamp = paintLamp(context, place, shownLight(scene, at), shade);
   const { tens, units } = paintDisplay(context, place, scene.display, shade);

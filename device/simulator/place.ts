@@ -1,6 +1,8 @@
+import { type Colour, each } from "./colour.ts";
 import type { Random } from "./random.ts";
 
-export type Colour = readonly [red: number, green: number, blue: number];
+/** Pixels, from the upper left. */
+export type Point = readonly [x: number, y: number];
 
 /** Pixels. */
 export interface PictureSize {
@@ -222,10 +224,4 @@ function clutterOf(random: Random, wall: Colour, { width, height }: PictureSize)
     colour: each(wall, (value) => value * random.between(0.6, 1.25)),
     shape: random.chance(0.6) ? "rectangle" : "ellipse",
   };
-}
-
-export function each(colour: Colour, change: (value: number, channel: number) => number): Colour {
-  const [red, green, blue] = colour;
-  const cut = (value: number) => Math.max(0, Math.min(255, value));
-  return [cut(change(red, 0)), cut(change(green, 1)), cut(change(blue, 2))];
 }

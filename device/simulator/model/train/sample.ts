@@ -1,7 +1,7 @@
 import { PATCH, SAMPLE_RATE, type Truth } from "../../../../service/contract/media.ts";
 import { type Picture, render } from "../../camera.ts";
-import type { Landmarks, Point } from "../../paint.ts";
-import { KNOWN_WALLS, NEW_WALLS, placeOf } from "../../place.ts";
+import type { Landmarks } from "../../paint.ts";
+import { KNOWN_WALLS, NEW_WALLS, type Point, placeOf } from "../../place.ts";
 import { Random } from "../../random.ts";
 import { soundSample } from "../../sound-sample.ts";
 import type { VoiceBank } from "../../voices.ts";
