@@ -49,7 +49,7 @@ export function engine({ root, stamps, gpu }) {
 }
 
 /** The source comes as a git bundle inside the package: no network is needed. */
-async function cloneSource(root, source) {
+export async function cloneSource(root, source) {
   const bundle = join(root, "node_modules", RUNTIME, "llama", "gitRelease.bundle");
   await run("git", ["-c", "advice.detachedHead=false", "clone", "--quiet", bundle, source]);
 }
@@ -111,14 +111,14 @@ function cudaEnvironment() {
   return existsSync("/usr/local/cuda/bin/nvcc") ? { PATH: `${process.env.PATH}:/usr/local/cuda/bin` } : {};
 }
 
-async function configure(project, objects, options, env) {
+export async function configure(project, objects, options, env) {
   await run("cmake", ["-S", project, "-B", objects, "-DCMAKE_BUILD_TYPE=Release", ...options], {
     env,
     advice: "A compiler or the CUDA toolkit is missing; the lines above say which.",
   });
 }
 
-async function compile(objects, more, note, env) {
+export async function compile(objects, more, note, env) {
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / COMPILER_BYTES)));
   const onLine = (line) => {
     const percent = /^\[ *(\d+)%\]/.exec(line)?.[1];
@@ -127,7 +127,7 @@ async function compile(objects, more, note, env) {
   await run("cmake", ["--build", objects, "--parallel", String(jobs), ...more], { env, onLine });
 }
 
-function lockedVersion(root) {
+export function lockedVersion(root) {
   const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
   return lock.packages[`node_modules/${RUNTIME}`]?.version;
 }

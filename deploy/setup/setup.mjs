@@ -11,14 +11,16 @@ import { lockSetup } from "./lock.mjs";
 import { nativeAddons, npmPackages } from "./node-modules.mjs";
 import { checkPlatform, findGpu } from "./platform.mjs";
 import { Progress } from "./progress.mjs";
+import { quantizer } from "./quantizer.mjs";
 import { serviceBuild } from "./service-build.mjs";
 import { Stamps } from "./stamps.mjs";
 import { installer, missingPackages } from "./system-packages.mjs";
 
 const USAGE = `Usage: npm run setup -- [options]
-  --for-tests    also what the tests need: mosquitto, espeak-ng, GStreamer, openssl
-  --production   only what runs: no packages for development, the service itself is not built
-  --no-install   never install system packages; say what is missing instead`;
+  --for-tests        also what the tests need: mosquitto, espeak-ng, GStreamer, openssl
+  --with-quantizer   also llama-quantize, which makes a model's levels
+  --production       only what runs: no packages for development, the service itself is not built
+  --no-install       never install system packages; say what is missing instead`;
 
 const root = resolve(fileURLToPath(new URL(".", import.meta.url)), "..", "..");
 const progress = new Progress();
@@ -41,13 +43,14 @@ try {
   process.exit(1);
 }
 
-async function setUp({ forTests, production, mayInstall }) {
+async function setUp({ forTests, withQuantizer, production, mayInstall }) {
   checkPlatform();
   const begun = Date.now();
   const place = { root, production, stamps: new Stamps(root), gpu: findGpu() };
   const packages = npmPackages(place);
   const afterwards = [nativeAddons(place), engine(place), ...(production ? [] : [serviceBuild(place)])];
-  const stale = () => [packages, ...afterwards].filter((step) => !step.fresh());
+  const atLast = withQuantizer ? [quantizer(place)] : [];
+  const stale = () => [packages, ...afterwards, ...atLast].filter((step) => !step.fresh());
   const missing = missingPackages({ building: stale().length > 0, forTests });
   if (missing.length === 0 && stale().length === 0) return;
 
@@ -59,6 +62,7 @@ async function setUp({ forTests, production, mayInstall }) {
   // Where one fails the others still end, so that what they did is not lost.
   const results = await Promise.all(afterwards.map((step) => perform(step).then(() => true, complain)));
   if (results.includes(false)) process.exit(1);
+  for (const step of atLast) await perform(step);
   if (Date.now() - begun > 1000) progress.line(`done in ${Math.round((Date.now() - begun) / 1000)} s`);
 }
 
@@ -80,6 +84,7 @@ function readOptions() {
     const { values } = parseArgs({
       options: {
         "for-tests": { type: "boolean", default: false },
+        "with-quantizer": { type: "boolean", default: false },
         production: { type: "boolean", default: false },
         "no-install": { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -91,6 +96,7 @@ function readOptions() {
     }
     return {
       forTests: values["for-tests"],
+      withQuantizer: values["with-quantizer"],
       production: values.production,
       mayInstall: !values["no-install"],
     };

@@ -113,6 +113,16 @@ export class SmallCheckout {
         "",
       ].join("\n"),
     );
+    this.write(
+      "deploy/engine/quantizer/CMakeLists.txt",
+      [
+        "cmake_minimum_required(VERSION 3.18)",
+        "project(small C)",
+        `add_executable(llama-quantize \${SRC}/server.c)`,
+        "install(TARGETS llama-quantize DESTINATION .)",
+        "",
+      ].join("\n"),
+    );
   }
 }
 

@@ -39,6 +39,19 @@ describe("set-up", () => {
     expect(checkout.serviceSays()).toBe("service 2");
   });
 
+  it("builds the quantizer beside the engine when it is asked to, once", async () => {
+    await setUp(checkout.root);
+    expect(checkout.has("build/engine/llama-quantize")).toBe(false);
+
+    expect((await setUp(checkout.root, ["--with-quantizer"])).out).toMatch(
+      /^set-up: quantizer built \(.*\)\n$/,
+    );
+    expect(checkout.has("build/engine/llama-quantize")).toBe(true);
+    expect(checkout.engineSays()).toBe("engine 1");
+    expect(readdirSync(checkout.path("build")).sort()).toEqual(["engine", "setup"]);
+    expect((await setUp(checkout.root, ["--with-quantizer"])).out).toBe("");
+  });
+
   it("drops compiled files whose source is gone", async () => {
     await setUp(checkout.root);
     expect(checkout.has("dist/device/feed.js")).toBe(true);
@@ -161,7 +174,7 @@ describe("set-up", () => {
 
     expect(run.code).toBe(1);
     expect(run.err).toContain("--for-test");
-    expect(run.err).toContain("--for-tests    also what the tests need");
+    expect(run.err).toContain("--for-tests        also what the tests need");
   });
 });
 
