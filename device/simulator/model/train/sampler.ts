@@ -13,7 +13,7 @@ import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { PATCH } from "../../../../service/contract/media.ts";
 import { Random } from "../../random.ts";
-import { readVoiceBank } from "../../voices.ts";
+import { VoiceBank } from "../../voices.ts";
 import { type Batch, clipLength, type Grid, type Media, sampleBatch } from "./sample.ts";
 
 const GRIDS: readonly [Grid, Grid] = [
@@ -41,7 +41,7 @@ const split = values.split === "held-out" ? "held-out" : "train";
 const voices = values.voices === "new" ? "new" : "known";
 const count = Number(values.size);
 const ramp = Number(values.ramp);
-const bank = readVoiceBank(values.bank);
+const bank = VoiceBank.read(values.bank);
 const deck = values.mix.split(",").flatMap((part) => {
   const [media, share] = part.split(":");
   return Array<Media>(Number(share)).fill(media as Media);
