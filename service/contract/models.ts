@@ -69,6 +69,9 @@ export const Ladder = Type.Object(
       description:
         "question-first lets the prefix cache keep the question; media-first is how a model trained that way must be asked.",
     }),
+    default: Type.Optional(
+      Id("Level that runs where engine.level names none. Without it the first; better ones cost more."),
+    ),
     levels: Type.Array(Level, { minItems: 1, maxItems: 16, description: "Rungs, best first." }),
   },
   closed,

@@ -32,7 +32,7 @@ export class ModelStore {
 
   /** Throws ConfigError with every error in models.yaml. */
   constructor(private readonly options: Options) {
-    this.models = readConfigFile<Models>(Models, options.models, repeatedIds);
+    this.models = readConfigFile<Models>(Models, options.models, wrongIds);
     this.verifiedFile = join(options.data, "verified-models.json");
   }
 
@@ -45,11 +45,10 @@ export class ModelStore {
     return named(this.models.ladders, id, `${this.options.models} has no ladder`);
   }
 
-  /** The rung of that name, the first one without a name. Throws CONFIG_INVALID where there is none. */
+  /** The rung of that name, the ladder's default without a name. Throws CONFIG_INVALID where there is none. */
   level(ladder: Ladder, id?: string): Level {
-    const [first] = ladder.levels;
-    if (id === undefined && first) return first;
-    return named(ladder.levels, id ?? "", `ladder ${ladder.id} has no level`);
+    const wanted = id ?? ladder.default ?? ladder.levels[0]?.id ?? "";
+    return named(ladder.levels, wanted, `ladder ${ladder.id} has no level`);
   }
 
   /** Absolute path of a ladder's folder. */
@@ -148,7 +147,7 @@ export class ModelStore {
   }
 }
 
-function repeatedIds({ ladders }: Models): Issue[] {
+function wrongIds({ ladders }: Models): Issue[] {
   const repeated = (items: readonly { id: string }[], path: readonly (string | number)[]): Issue[] =>
     items.flatMap(({ id }, index) =>
       items.findIndex((other) => other.id === id) < index
@@ -158,6 +157,11 @@ function repeatedIds({ ladders }: Models): Issue[] {
   return [
     ...repeated(ladders, ["ladders"]),
     ...ladders.flatMap(({ levels }, index) => repeated(levels, ["ladders", index, "levels"])),
+    ...ladders.flatMap(({ levels, default: id }, index) =>
+      id === undefined || levels.some((level) => level.id === id)
+        ? []
+        : [{ path: ["ladders", index, "default"], message: "is no level of this ladder" }],
+    ),
   ];
 }
 

@@ -47,6 +47,23 @@ describe("the model store", () => {
     );
   });
 
+  it("takes the ladder's default level where none is named, and the first where it has no default", () => {
+    const models = join(folder, "models.yaml");
+    const ladder = store().ladder("perch-small");
+    const level = store().level(ladder);
+    const two = [
+      { ...level, id: "best" },
+      { ...level, id: "usual" },
+    ];
+    writeFileSync(models, stringify({ ladders: [{ ...ladder, default: "usual", levels: two }] }));
+    expect(store(models).level(store(models).ladder("perch-small")).id).toBe("usual");
+    const { default: _, ...without } = ladder;
+    writeFileSync(models, stringify({ ladders: [{ ...without, levels: two }] }));
+    expect(store(models).level(store(models).ladder("perch-small")).id).toBe("best");
+    writeFileSync(models, stringify({ ladders: [{ ...ladder, default: "none", levels: two }] }));
+    expect(() => store(models)).toThrow(/ladders\[0\].default.*is no level of this ladder/);
+  });
+
   it("refuses a models.yaml with all its errors, each with its line", () => {
     const models = join(folder, "models.yaml");
     const [ladder] = store().ladders;
