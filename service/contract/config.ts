@@ -61,7 +61,9 @@ export type MqttConfig = Static<typeof MqttConfig>;
 export const EngineConfig = Type.Object(
   {
     ladder: Type.String({ default: "perch-small", description: "Ladder in models.yaml." }),
-    level: Type.Optional(Type.String({ description: "Rung of the ladder; without it the first one." })),
+    level: Type.Optional(
+      Type.String({ description: "Rung of the ladder; without it the ladder's own default." }),
+    ),
     binary: Type.Optional(
       Type.String({ description: "Another llama-server than the one that set-up built." }),
     ),
