@@ -1,36 +1,55 @@
+/** What the microphone of a simulated cell hears. */
 import { SAMPLE_RATE } from "../../service/contract/media.ts";
 import { Random } from "./random.ts";
-import { HUM_AFTER, HUM_BEFORE, type SoundSegment, type Timeline } from "./timeline.ts";
-import { recording } from "./words.ts";
+import type { Script, SoundEvent, SoundSegment } from "./script.ts";
+import { alarm } from "./sound-alarm.ts";
+import { faded, leveled, mix, to16Bit } from "./sound-filters.ts";
+import { noise } from "./sound-noise.ts";
+import { echoing, echoOf, hiss, hissLevel, LONGEST_ECHO } from "./sound-place.ts";
+import { speech } from "./sound-speech.ts";
+import { shippedVoices } from "./voices.ts";
+import type { Heard } from "./world.ts";
 
 /** Ms of sound in one chunk, and its samples. */
 export const CHUNK = 20;
 export const CHUNK_SAMPLES = (SAMPLE_RATE * CHUNK) / 1000;
 const PER_MS = SAMPLE_RATE / 1000;
-/** Deviation of the noisiest background, full scale being 1 (-66 dBFS): the small model takes louder ones for noise. */
-const BACKGROUND = 0.0005;
-/** Deviation of a noise's hum (-60 dBFS): softer, and the small model no longer takes it for noise; louder, and a gate's clip begins with it. */
-const HUM = 0.001;
+/** Ms after which a noise or an alarm begins anew, so that no memory is too small for it. */
+const LONGEST_LOOP = 20_000;
+/** Sounds that are kept rendered. */
+const KEPT = 6;
 
-/** What the microphone of a cell hears, chunk by chunk. */
+/** What somebody who hears nothing else would say. */
+export function heardOf(event: SoundEvent): Heard {
+  switch (event.sound) {
+    case "noise":
+      return { sound: "noise", noise: event.noise };
+    case "alarm":
+      return { sound: "alarm" };
+    case "speech":
+      return { sound: "speech", word: event.word, loudness: event.loudness };
+  }
+}
+
+/** The sound of a script, chunk by chunk. */
 export class Soundtrack {
-  private rendered: { segment: SoundSegment; samples: Float32Array } | undefined;
+  private readonly rendered = new Map<string, Float32Array>();
 
-  constructor(private readonly timeline: Timeline) {}
+  constructor(private readonly script: Script) {}
 
-  /** Chunk `index` since the epoch: it begins at index * CHUNK ms. The same seed and index give the same samples. */
+  /** Chunk `index`, from index * CHUNK ms. The same script and index give the same samples, in whatever order. */
   chunk(index: number): Int16Array {
     const from = index * CHUNK;
-    const mixed = this.background(from, index);
-    for (const segment of this.timeline.soundsBetween(from, from + CHUNK)) {
-      const samples = this.samplesOf(segment);
-      const offset = (from - segment.from) * PER_MS;
-      for (let i = 0; i < CHUNK_SAMPLES; i += 1) mixed[i] = (mixed[i] ?? 0) + (samples[offset + i] ?? 0);
-    }
-    return Int16Array.from(mixed, (value) => Math.trunc(Math.max(-1, Math.min(1, value)) * 32767));
+    const { seed } = this.script;
+    const { place } = this.script.settingAt(from);
+    const level = hissLevel(new Random(seed, "hiss of place", place));
+    const mixed = hiss(CHUNK_SAMPLES, level, new Random(seed, "hiss", index));
+    for (const segment of this.script.soundsBetween(from - LONGEST_ECHO, from + CHUNK))
+      this.add(mixed, segment, from);
+    return to16Bit(mixed);
   }
 
-  /** Sound between two moments, epoch ms, widened to whole chunks. */
+  /** Sound between two moments, ms, widened to whole chunks. */
   between(from: number, to: number): Int16Array {
     const first = Math.floor(from / CHUNK);
     const last = Math.ceil(to / CHUNK);
@@ -40,80 +59,52 @@ export class Soundtrack {
     return samples;
   }
 
-  private background(at: number, index: number): Float32Array {
-    const mixed = new Float32Array(CHUNK_SAMPLES);
-    const place = new Random(this.timeline.seed, "background", this.timeline.stretchAt(at).index);
-    if (place.chance(0.2)) return mixed;
-    const level = place.between(0, BACKGROUND);
-    const random = new Random(this.timeline.seed, "hiss", index);
-    return mixed.map(() => level * random.normal());
+  /** Adds what sounds of a segment in the chunk from `at`. */
+  private add(mixed: Float32Array, segment: SoundSegment, at: number): void {
+    const samples = this.samplesOf(segment);
+    const loop = LONGEST_LOOP * PER_MS;
+    const begin = Math.round((at - segment.from) * PER_MS);
+    const length = Math.round((segment.to - segment.from) * PER_MS);
+    if (length <= loop) {
+      mix(mixed, samples, -begin);
+      return;
+    }
+    for (let i = 0; i < mixed.length; i += 1) {
+      const t = begin + i;
+      if (t >= 0 && t < length) mixed[i] = (mixed[i] ?? 0) + (samples[t % loop] ?? 0);
+    }
   }
 
   private samplesOf(segment: SoundSegment): Float32Array {
-    if (this.rendered?.segment !== segment) {
-      const random = new Random(this.timeline.seed, "sound", segment.from);
-      this.rendered = { segment, samples: render(segment, random) };
-    }
-    return this.rendered.samples;
+    const name = `${segment.from} ${segment.to} ${JSON.stringify(segment.what)}`;
+    const known = this.rendered.get(name);
+    if (known) return known;
+    const samples = this.render(segment, name);
+    const oldest = [...this.rendered.keys()].slice(0, Math.max(0, this.rendered.size - KEPT + 1));
+    for (const old of oldest) this.rendered.delete(old);
+    this.rendered.set(name, samples);
+    return samples;
+  }
+
+  private render({ from, to, what }: SoundSegment, name: string): Float32Array {
+    const { seed } = this.script;
+    const { place } = this.script.settingAt(from);
+    const length = Math.round(Math.min(to - from, LONGEST_LOOP) * PER_MS);
+    const samples = eventSamples(what, length, new Random(seed, "sound", name));
+    return echoing(samples, echoOf(new Random(seed, "echo", place), 1));
   }
 }
 
-function render({ from, to, kind }: SoundSegment, random: Random): Float32Array {
-  const length = (to - from) * PER_MS;
-  switch (kind.sound) {
+/** A sound without echo; speech is as long as it is, all else of `length` samples. */
+export function eventSamples(event: SoundEvent, length: number, random: Random): Float32Array {
+  switch (event.sound) {
     case "noise":
-      return noise(length, random);
+      return faded(leveled(noise(event.noise, length, random, "train"), event.level), 15);
     case "alarm":
-      return alarm(length, random);
-    case "speech":
-      return speech(recording(kind.word, kind.voice), kind.speed, random);
+      return faded(leveled(alarm(length, random, "train"), event.level), 5);
+    case "speech": {
+      const { samples } = shippedVoices().take(event.word, event.voice);
+      return speech(samples, event.speed, event.loudness, random);
+    }
   }
-}
-
-/**
- * A machine that hums, roars and hums out: white noise averaged over 2 to 16 samples, roaring at 0.03 to
- * 0.4 of full scale. The hum is there because a gate keeps a little of what came before and after a sound,
- * and the small model, trained on noise that fills its clip, takes one that begins or ends inside for
- * speech. White noise as it is would be heard as silence, however loud.
- */
-function noise(length: number, random: Random): Float32Array {
-  const width = random.pick([2, 4, 8, 16]);
-  const white = Float32Array.from({ length: length + width }, () => random.normal());
-  const level = random.between(0.03, 0.4);
-  const smooth = new Float32Array(length);
-  for (let i = 0; i < length; i += 1) {
-    const sum = white.subarray(i, i + width).reduce((total, value) => total + value, 0);
-    const roars = i >= HUM_BEFORE * PER_MS && i < length - HUM_AFTER * PER_MS;
-    smooth[i] = (sum / Math.sqrt(width)) * (roars ? level : HUM);
-  }
-  return smooth;
-}
-
-/** A tone that is cut into beeps, or two tones in turn; a sine or a square. */
-function alarm(length: number, random: Random): Float32Array {
-  const first = random.between(500, 2600);
-  const second = first * random.pick([1, 1, 1.25, 1.5, 0.75]);
-  // At most 0.3 s without a tone, so that no gate takes the pause for the end.
-  const period = random.between(0.15, 0.5);
-  const begin = random.between(0, period);
-  const on = period * (second === first ? random.between(0.4, 0.9) : 1);
-  const square = random.chance(0.4);
-  const level = random.between(0.1, 0.7);
-  let phase = random.between(0, 6);
-  return Float32Array.from({ length }, (_, i) => {
-    const inPeriod = (i / SAMPLE_RATE + begin) % period;
-    phase += (2 * Math.PI * (inPeriod < period / 2 ? first : second)) / SAMPLE_RATE;
-    if (inPeriod >= on) return 0;
-    return level * (square ? 0.7 * Math.sign(Math.sin(phase)) : Math.sin(phase));
-  });
-}
-
-/** The recorded word, a little faster or slower and higher or lower, louder or softer. */
-function speech(word: Int16Array, speed: number, random: Random): Float32Array {
-  const level = random.between(0.5, 1.5) / 32768;
-  return Float32Array.from({ length: Math.floor(word.length / speed) }, (_, i) => {
-    const at = Math.floor(i * speed);
-    const share = i * speed - at;
-    return level * ((word[at] ?? 0) * (1 - share) + (word[at + 1] ?? 0) * share);
-  });
 }
