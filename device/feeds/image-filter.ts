@@ -1,5 +1,6 @@
 import { LUMA_HEIGHT, LUMA_WIDTH, PATCH } from "../../service/contract/media.ts";
 import type { ImageShape } from "../../service/contract/models.ts";
+import { gridFilter } from "../../service/kernel/grid-filter.ts";
 
 /**
  * The filter graph of a camera: one decoded picture becomes [jpeg], the model's size, and [luma], the gate's.
@@ -20,27 +21,21 @@ export function cameraFilter(fps: number, image: ImageShape): string {
 }
 
 /**
- * A grid is filled by letterboxing. A budget of T tokens takes the largest picture of the camera's own aspect
+ * A grid is filled, with bars where the aspect differs. A budget of T tokens takes the largest picture of the camera's own aspect
  * whose sides are whole patches: width PATCH*floor(sqrt(T*aspect)), height PATCH*floor(sqrt(T/aspect)).
  */
 function sizing(image: ImageShape): { scale: string; pad: string } {
-  const flags = "flags=fast_bilinear";
-  if (image.kind === "budget") {
-    const side = (ratio: string) => `'${PATCH}*max(1,floor(sqrt(${image.tokens}*${ratio})))'`;
-    return { scale: `scale=w=${side("iw/ih")}:h=${side("ih/iw")}:${flags}`, pad: "null" };
-  }
-  const width = image.columns * PATCH;
-  const height = image.rows * PATCH;
-  const keep = "force_original_aspect_ratio=decrease:force_divisible_by=2";
-  return {
-    scale: `scale=w=${width}:h=${height}:${keep}:${flags}`,
-    pad: `pad=${width}:${height}:(ow-iw)/2:(oh-ih)/2`,
-  };
+  const flags = "fast_bilinear";
+  if (image.kind === "grid") return gridFilter(image.grids, flags);
+  const side = (ratio: string) => `'${PATCH}*max(1,floor(sqrt(${image.tokens}*${ratio})))'`;
+  return { scale: `scale=w=${side("iw/ih")}:h=${side("ih/iw")}:flags=${flags}`, pad: "null" };
 }
 
 /** Whether a picture of that size, pixels, is one that the shape asks for. */
 export function fitsShape(image: ImageShape, width: number, height: number): boolean {
-  if (image.kind === "grid") return width === image.columns * PATCH && height === image.rows * PATCH;
+  if (image.kind === "grid") {
+    return image.grids.some(({ columns, rows }) => width === columns * PATCH && height === rows * PATCH);
+  }
   if (width % PATCH !== 0 || height % PATCH !== 0) return false;
   // A very flat picture has one row of patches, however small its share of the budget.
   return width * height <= image.tokens * PATCH * PATCH || width === PATCH || height === PATCH;

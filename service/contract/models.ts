@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { GridText } from "./grid.ts";
 import { Id } from "./units.ts";
 
 const closed = { additionalProperties: false };
@@ -17,14 +18,19 @@ export const ModelFile = Type.Object(
 );
 export type ModelFile = Static<typeof ModelFile>;
 
-/** Size of the pictures that the model takes: a fixed grid, or a budget that any aspect may fill. */
+/** Size of the pictures that the model takes: fixed grids, or a budget that any aspect may fill. */
 export const ImageShape = Type.Union(
   [
     Type.Object(
       {
         kind: Type.Literal("grid"),
-        columns: Type.Integer({ minimum: 1, maximum: 64 }),
-        rows: Type.Integer({ minimum: 1, maximum: 64 }),
+        grids: Type.Array(GridText({ description: "Columns and rows of patches, as 7x4." }), {
+          minItems: 1,
+          maxItems: 8,
+          uniqueItems: true,
+          description:
+            "The sizes that the model was trained on; a picture takes the one of the nearest aspect.",
+        }),
       },
       closed,
     ),

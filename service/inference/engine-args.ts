@@ -20,7 +20,7 @@ export function engineArguments(
 ): string[] {
   const tokens = imageTokens(level);
   // A whole image must fit the physical batch, or llama-server aborts.
-  const batch = Math.max(USUAL_BATCH, Math.ceil(tokens / 64) * 64);
+  const batch = Math.max(USUAL_BATCH, Math.ceil(tokens.most / 64) * 64);
   return [
     ...["--model", text, "--mmproj", mmproj, "--host", socket],
     // The context is shared out among the slots.
@@ -29,8 +29,8 @@ export function engineArguments(
     ...["--gpu-layers", level.gpuLayers === -1 ? "all" : level.gpuLayers],
     ...["--cache-type-k", level.kv, "--cache-type-v", level.kv],
     ...["--batch-size", batch, "--ubatch-size", batch],
-    ...["--image-min-tokens", level.image.kind === "grid" ? tokens : Math.min(tokens, 70)],
-    ...["--image-max-tokens", tokens],
+    // It leaves a picture alone whose edges are whole patches and whose tokens are within these: every grid.
+    ...["--image-min-tokens", tokens.least, "--image-max-tokens", tokens.most],
     // Without the full window a cached prefix is mostly not reused once media are in the prompt.
     "--swa-full",
     ...["--cache-ram", promptCache(level, order)],
@@ -63,6 +63,9 @@ export const engineEnvironment = (apiKey: string): NodeJS.ProcessEnv => ({
   GGML_NO_BACKTRACE: "1",
 });
 
-/** The most tokens that one image takes. */
-export const imageTokens = ({ image }: Pick<Level, "image">): number =>
-  image.kind === "grid" ? image.columns * image.rows : image.tokens;
+/** The fewest and the most tokens that one image takes. */
+export function imageTokens({ image }: Pick<Level, "image">): { least: number; most: number } {
+  if (image.kind === "budget") return { least: Math.min(image.tokens, 70), most: image.tokens };
+  const tokens = image.grids.map(({ columns, rows }) => columns * rows);
+  return { least: Math.min(...tokens), most: Math.max(...tokens) };
+}

@@ -1,6 +1,7 @@
 import { PATCH, SAMPLE_RATE } from "../contract/media.ts";
 import type { ImageShape } from "../contract/models.ts";
 import { PerchError } from "../kernel/errors.ts";
+import { gridFilter } from "../kernel/grid-filter.ts";
 import { runFfmpeg } from "./ffmpeg-once.ts";
 import { imageSize, type PictureSize } from "./image-size.ts";
 
@@ -14,21 +15,20 @@ const WAV_HEADER = 44;
 
 /**
  * A picture that someone handed in (JPEG, PNG or WebP), decoded and encoded anew as a JPEG of the
- * level's size: stretched to a grid, or scaled down to a token budget with its aspect kept. Rejects with
- * MEDIA_INVALID or MEDIA_TOO_LARGE.
+ * level's size: put on the nearest grid as a camera's is, or scaled down to a token budget with its aspect
+ * kept. Rejects with MEDIA_INVALID or MEDIA_TOO_LARGE.
  */
 export async function prepareImage(bytes: Buffer, shape: ImageShape): Promise<Buffer> {
   refuseSize(bytes, "picture");
   const size = imageSize(bytes);
   if (!size) throw new PerchError("MEDIA_INVALID", "this is no JPEG, PNG or WebP picture that can be read");
   refuseEdges(size);
-  const { width, height } = targetSize(size, shape);
   const jpeg = await runFfmpeg(
     [
       // A picture that is broken in part is broken. (A WAV that was streamed has a wrong length, and is not.)
       ...["-xerror", "-err_detect", "explode"],
       ...["-f", `${size.format}_pipe`, "-i", "pipe:0", "-frames:v", "1"],
-      ...["-vf", `scale=${width}:${height}:flags=area,format=yuvj420p`],
+      ...["-vf", sizing(size, shape)],
       ...["-q:v", "3", "-f", "mjpeg", "pipe:1"],
     ],
     bytes,
@@ -147,10 +147,13 @@ function refuseEdges({ width, height }: PictureSize): void {
     );
 }
 
-/** Pixels that fill a grid, or that a budget's patches cover at the picture's aspect; never larger than it is. */
-function targetSize({ width, height }: PictureSize, shape: ImageShape): { width: number; height: number } {
-  if (shape.kind === "grid") return { width: shape.columns * PATCH, height: shape.rows * PATCH };
+/** Fills a grid, or what a budget's patches cover at the picture's aspect; that never larger than it is. */
+function sizing({ width, height }: PictureSize, shape: ImageShape): string {
+  if (shape.kind === "grid") {
+    const { scale, pad } = gridFilter(shape.grids, "area");
+    return `${scale},format=yuvj420p,${pad}`;
+  }
   const scale = Math.min(1, Math.sqrt((shape.tokens * PATCH * PATCH) / (width * height)));
   const edge = (pixels: number) => Math.max(EDGE.least, Math.round((pixels * scale) / 2) * 2);
-  return { width: edge(width), height: edge(height) };
+  return `scale=${edge(width)}:${edge(height)}:flags=area,format=yuvj420p`;
 }

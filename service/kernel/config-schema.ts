@@ -1,5 +1,6 @@
 import type { TSchema } from "typebox";
 import { Value } from "typebox/value";
+import { parseGrid } from "../contract/grid.ts";
 import { parseDuration, parseSize } from "../contract/units.ts";
 
 /** Where in the document: keys and indexes from the root. */
@@ -106,11 +107,12 @@ export function fillDefaults(schema: TSchema, value: unknown): unknown {
   return mapChildren(schema, whole, fillDefaults);
 }
 
-/** Durations become ms and sizes bytes. */
+/** Durations become ms, sizes bytes, and grids columns and rows. */
 export function decodeUnits(schema: TSchema, value: unknown): unknown {
   const format = formatOf(schema);
   if (format === "perch-duration") return parseDuration(String(value));
   if (format === "perch-size") return parseSize(String(value));
+  if (format === "perch-grid") return parseGrid(String(value));
   return mapChildren(schema, value, decodeUnits);
 }
 
@@ -194,6 +196,7 @@ function allowed(schema: TSchema, keyword: string, params: Json, message: string
   const { format, description, enum: values } = schema as Shape;
   if (format === "perch-duration") return 'must be a duration like "250ms", "2s", "5m", "8h" or "30d"';
   if (format === "perch-size") return 'must be a size like "24KB", "500MB" or "2GB"';
+  if (format === "perch-grid") return 'must be columns and rows like "5x5" or "7x4", 64 at most of each';
   switch (keyword) {
     case "type":
       return `must be ${TYPE_WORDS[String(params.type)] ?? String(params.type)}`;

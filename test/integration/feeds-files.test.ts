@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { createCanvas, loadImage } from "@napi-rs/canvas";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { createFfmpegFeed, isFileEnded } from "../../device/feeds/ffmpeg-feed.ts";
 import type { CameraFeed, MicrophoneFeed } from "../../service/contract/config-feeds.ts";
@@ -8,9 +9,9 @@ import { systemClock } from "../../service/kernel/clock.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { cameraFeed, FeedRecorder, microphoneFeed } from "../support/feed-recorder.ts";
+import { SQUARE, SQUARE_AND_WIDE } from "../support/image-shapes.ts";
 import { MediaFolder } from "../support/media-fixtures.ts";
 
-const GRID: ImageShape = { kind: "grid", columns: 5, rows: 5 };
 let media: MediaFolder;
 let video: string;
 const started: FeedSource[] = [];
@@ -24,7 +25,7 @@ afterEach(async () => {
 });
 afterAll(() => media.remove());
 
-function play(feed: CameraFeed | MicrophoneFeed, image: ImageShape = GRID) {
+function play(feed: CameraFeed | MicrophoneFeed, image: ImageShape = SQUARE) {
   const recorder = new FeedRecorder();
   const metrics = new Metrics();
   const options = { image, sink: recorder, clock: systemClock, logger: silentLogger, metrics };
@@ -63,6 +64,26 @@ test("a grid is filled with the letterboxed picture, while luma shows the pictur
   const later = recorder.frames[5]?.luma.data ?? new Uint8Array();
   expect(Math.min(...later)).toBeGreaterThan(60);
 });
+
+const sources: [string, [number, number], string][] = [
+  ["640x360", [336, 192], "without bars"],
+  ["352x288", [240, 240], "with bars"],
+  ["480x480", [240, 240], "without bars"],
+  ["1280x360", [336, 192], "with bars"],
+];
+for (const [size, expected, bars] of sources)
+  test(`of two grids a ${size} picture takes ${expected.join(" x ")}, ${bars}`, async () => {
+    const path = await media.risingVideo(`${size}.mp4`, 12, { fps: 5, size, step: 15 });
+    const { recorder } = play(cameraFeed(`file:${path}`, { realtime: false }), SQUARE_AND_WIDE);
+    await recorder.state("offline");
+    expect(recorder.frames.map(({ jpeg }) => sizeOf(jpeg))).toEqual(Array(12).fill(expected));
+    const light = await loadImage(recorder.frames[11]?.jpeg ?? "");
+    const canvas = createCanvas(light.width, light.height);
+    const context = canvas.getContext("2d");
+    context.drawImage(light, 0, 0);
+    const corner = context.getImageData(0, 0, 1, 1).data[0] ?? 0;
+    expect(corner > 150).toBe(bars === "without bars");
+  });
 
 const budgets: [number, string, [number, number]][] = [
   [280, "1280x720", [1056, 576]],

@@ -8,6 +8,7 @@ import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { cameraFeed, FeedRecorder } from "../support/feed-recorder.ts";
 import { sendMjpeg, startHttpCamera } from "../support/http-camera.ts";
+import { SQUARE } from "../support/image-shapes.ts";
 import { MediaFolder } from "../support/media-fixtures.ts";
 
 let media: MediaFolder;
@@ -36,8 +37,7 @@ async function watch(
   cleanups.push(() => server.stop());
   const recorder = new FeedRecorder();
   const metrics = new Metrics();
-  const image = { kind: "grid", columns: 5, rows: 5 } as const;
-  const options = { image, sink: recorder, clock: systemClock, logger: silentLogger, metrics };
+  const options = { image: SQUARE, sink: recorder, clock: systemClock, logger: silentLogger, metrics };
   const source = createFfmpegFeed(cameraFeed(`${server.url}/picture?pwd=hidden`, changes), options);
   cleanups.push(() => source.stop());
   source.start();

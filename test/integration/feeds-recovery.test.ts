@@ -10,6 +10,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { cameraFeed, FeedRecorder, microphoneFeed } from "../support/feed-recorder.ts";
 import { sendMjpeg, startHttpCamera } from "../support/http-camera.ts";
 import { hurriedClock } from "../support/hurried-clock.ts";
+import { SQUARE } from "../support/image-shapes.ts";
 import { MediaFolder } from "../support/media-fixtures.ts";
 
 let media: MediaFolder;
@@ -29,10 +30,9 @@ afterEach(async () => {
 
 function play(feed: CameraFeed, clock: Clock = systemClock, ffmpeg = "ffmpeg") {
   const recorder = new FeedRecorder();
-  const image = { kind: "grid", columns: 5, rows: 5 } as const;
   const metrics = new Metrics();
   const source = createFfmpegFeed(feed, {
-    image,
+    image: SQUARE,
     sink: recorder,
     clock,
     logger: silentLogger,
@@ -114,8 +114,7 @@ test("where ffmpeg is not installed the feed says so", async () => {
 
 test("a sink that is slow holds the child back instead of filling memory", async () => {
   const recorder = new FeedRecorder();
-  const image = { kind: "grid", columns: 5, rows: 5 } as const;
-  const shared = { image, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
+  const shared = { image: SQUARE, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
   let most = 0;
   const slow = {
     frame: (frame: Parameters<FeedRecorder["frame"]>[0]) => {
@@ -151,8 +150,13 @@ test("stop() leaves no child behind, even one that does not answer SIGTERM", asy
 
 test("a microphone that is no longer there says so while it is tried again", async () => {
   const recorder = new FeedRecorder();
-  const image = { kind: "grid", columns: 5, rows: 5 } as const;
-  const shared = { image, sink: recorder, clock: systemClock, logger: silentLogger, metrics: new Metrics() };
+  const shared = {
+    image: SQUARE,
+    sink: recorder,
+    clock: systemClock,
+    logger: silentLogger,
+    metrics: new Metrics(),
+  };
   const source = createFfmpegFeed(microphoneFeed("alsa:hw:9,0"), shared);
   cleanups.push(() => source.stop());
   source.start();

@@ -9,6 +9,7 @@ import { systemClock } from "../../service/kernel/clock.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { cameraFeed, FeedRecorder, microphoneFeed } from "../support/feed-recorder.ts";
 import { hurriedClock } from "../support/hurried-clock.ts";
+import { SQUARE } from "../support/image-shapes.ts";
 import { type RtspCamera, startRtspCamera } from "../support/rtsp-camera.ts";
 
 const USER = "us@er";
@@ -22,8 +23,13 @@ function play(feed: CameraFeed | MicrophoneFeed, clock: Clock = systemClock) {
   const recorder = new FeedRecorder();
   const log: string[] = [];
   const logger = pino({ level: "trace" }, { write: (line: string) => log.push(line) });
-  const image = { kind: "grid", columns: 5, rows: 5 } as const;
-  const source = createFfmpegFeed(feed, { image, sink: recorder, clock, logger, metrics: new Metrics() });
+  const source = createFfmpegFeed(feed, {
+    image: SQUARE,
+    sink: recorder,
+    clock,
+    logger,
+    metrics: new Metrics(),
+  });
   cleanups.push(() => source.stop());
   source.start();
   return { recorder, source, log };

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { imageSize } from "../../service/inference/image-size.ts";
 import {
@@ -8,8 +9,8 @@ import {
   wavOf,
 } from "../../service/inference/media-check.ts";
 import { ffmpeg, picture, tone } from "../support/engine-media.ts";
+import { SQUARE, SQUARE_AND_WIDE } from "../support/image-shapes.ts";
 
-const GRID = { kind: "grid", columns: 5, rows: 5 } as const;
 const BUDGET = { kind: "budget", tokens: 70 } as const;
 const still = (size: string, codec: string, format: string) =>
   ffmpeg("-f", "lavfi", "-i", `testsrc=s=${size}`, "-frames:v", "1", "-c:v", codec, "-f", format);
@@ -22,9 +23,22 @@ describe("a picture that someone hands in", () => {
     ["PNG", () => still("640x360", "png", "image2pipe")],
     ["WebP", () => still("640x360", "libwebp", "image2pipe")],
   ])("may be %s, and becomes a JPEG of the grid's size", async (_, paint) => {
-    const jpeg = await prepareImage(paint(), GRID);
+    const jpeg = await prepareImage(paint(), SQUARE);
     expect(imageSize(jpeg)).toEqual({ format: "jpeg", width: 240, height: 240 });
     checkJpeg(jpeg);
+  });
+
+  it("takes the grid that is nearest to its aspect, with bars where it is not near", async () => {
+    const sized = async (size: string) =>
+      imageSize(await prepareImage(still(size, "png", "image2pipe"), SQUARE_AND_WIDE));
+    expect(await sized("1280x720")).toMatchObject({ width: 336, height: 192 });
+    expect(await sized("480x480")).toMatchObject({ width: 240, height: 240 });
+    expect(await sized("480x640")).toMatchObject({ width: 240, height: 240 });
+    const wide = await prepareImage(whitePicture("1280x720"), SQUARE_AND_WIDE);
+    expect(Math.min(...greys(wide))).toBeGreaterThan(200);
+    const tall = greys(await prepareImage(whitePicture("480x640"), SQUARE_AND_WIDE));
+    // 30 of the 240 columns on either side are bars.
+    expect(tall.filter((grey) => grey < 50).length / tall.length).toBeCloseTo(0.25, 1);
   });
 
   it("keeps its aspect within a token budget and is never made larger", async () => {
@@ -52,7 +66,7 @@ describe("a picture that someone hands in", () => {
       { code: "MEDIA_TOO_LARGE", message: expect.stringMatching(/21.0 MB; 20 MB/) },
     ],
   ])("is refused when it is %s", async (_, make, fault) => {
-    await expect(prepareImage(make(), GRID)).rejects.toMatchObject(fault);
+    await expect(prepareImage(make(), SQUARE)).rejects.toMatchObject(fault);
   });
 });
 
@@ -98,6 +112,15 @@ describe("media of our own on the way to the engine", () => {
     checkWav(tone(440, 0.1));
   });
 });
+
+const whitePicture = (size: string): Buffer =>
+  ffmpeg("-f", "lavfi", "-i", `color=white:s=${size}`, "-frames:v", "1", "-f", "mjpeg");
+
+/** Luma of every pixel, 0 to 255. */
+const greys = (jpeg: Buffer): Buffer =>
+  execFileSync("ffmpeg", ["-v", "error", "-i", "pipe:0", "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"], {
+    input: jpeg,
+  });
 
 function damaged(jpeg: Buffer): Buffer {
   const copy = Buffer.from(jpeg);

@@ -1,7 +1,6 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { stringify } from "yaml";
 import type { Level } from "../../service/contract/models.ts";
 import { type EngineTimings, LocalEngine } from "../../service/inference/local-engine.ts";
 import { ModelStore } from "../../service/inference/model-store.ts";
@@ -9,6 +8,7 @@ import { systemClock } from "../../service/kernel/clock.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";
+import { modelsYaml } from "./models-yaml.ts";
 
 export const WEIGHTS = join(packageRoot, "device/simulator/model/weights");
 
@@ -37,7 +37,7 @@ export class EngineBench {
     const ladder = shipped.ladder("perch-small");
     const level = { ...shipped.level(ladder), ...change };
     const models = join(this.folder, `models-${this.engines.length}.yaml`);
-    writeFileSync(models, stringify({ ladders: [{ ...ladder, folder: "weights", order, levels: [level] }] }));
+    writeFileSync(models, modelsYaml({ ...ladder, folder: "weights", order, levels: [level] }));
     return new ModelStore({ models, data: this.data, logger: silentLogger });
   }
 

@@ -1,6 +1,7 @@
 import type { Engine, EngineStamp, Prompt, Reply } from "../../service/inference/engine.ts";
 import { PerchError } from "../../service/kernel/errors.ts";
 import type { Health } from "../../service/kernel/part.ts";
+import { SQUARE } from "./image-shapes.ts";
 
 interface Asked {
   readonly prompt: Prompt;
@@ -13,7 +14,7 @@ interface Asked {
 export class ScriptedEngine implements Engine {
   readonly name = "engine";
   readonly stamp: EngineStamp = { ladder: "scripted", level: "one", model: "0".repeat(16) };
-  readonly image = { kind: "grid", columns: 5, rows: 5 } as const;
+  readonly image = SQUARE;
   readonly order = "media-first" as const;
   /** Requests that it has now, oldest first. */
   readonly asked: Asked[] = [];

@@ -11,7 +11,6 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { stringify } from "yaml";
 import type { ModelFile } from "../../service/contract/models.ts";
 import { engineArguments, imageTokens } from "../../service/inference/engine-args.ts";
 import { readGgufHeader } from "../../service/inference/gguf.ts";
@@ -19,6 +18,8 @@ import { ModelStore } from "../../service/inference/model-store.ts";
 import { ConfigError } from "../../service/kernel/config-file.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";
+import { SQUARE_AND_WIDE } from "../support/image-shapes.ts";
+import { modelsYaml } from "../support/models-yaml.ts";
 
 const WEIGHTS = join(packageRoot, "device/simulator/model/weights");
 const SHIPPED = join(packageRoot, "config/models.yaml");
@@ -55,20 +56,29 @@ describe("the model store", () => {
       { ...level, id: "best" },
       { ...level, id: "usual" },
     ];
-    writeFileSync(models, stringify({ ladders: [{ ...ladder, default: "usual", levels: two }] }));
+    writeFileSync(models, modelsYaml({ ...ladder, default: "usual", levels: two }));
     expect(store(models).level(store(models).ladder("perch-small")).id).toBe("usual");
     const { default: _, ...without } = ladder;
-    writeFileSync(models, stringify({ ladders: [{ ...without, levels: two }] }));
+    writeFileSync(models, modelsYaml({ ...without, levels: two }));
     expect(store(models).level(store(models).ladder("perch-small")).id).toBe("best");
-    writeFileSync(models, stringify({ ladders: [{ ...ladder, default: "none", levels: two }] }));
+    writeFileSync(models, modelsYaml({ ...ladder, default: "none", levels: two }));
     expect(() => store(models)).toThrow(/ladders\[0\].default.*is no level of this ladder/);
   });
 
   it("refuses a models.yaml with all its errors, each with its line", () => {
     const models = join(folder, "models.yaml");
-    const [ladder] = store().ladders;
-    writeFileSync(models, stringify({ ladders: [ladder, ladder] }));
+    const ladder = store().ladder("perch-small");
+    writeFileSync(models, modelsYaml(ladder, ladder));
     expect(() => store(models)).toThrow(ConfigError);
+    expect(() => store(models)).toThrow(/ladders\[1\].id: is there twice/);
+    writeFileSync(
+      models,
+      "ladders: [{ levels: [{ image: { kind: grid, grids: [5x5, 7by4, 5x0, 5x65] } }] }]",
+    );
+    expect(() => store(models)).toThrow(
+      /models.yaml:1: ladders\[0\].levels\[0\].image.grids\[1\] = "7by4": must be columns and rows like "5x5"/,
+    );
+    expect(() => store(models)).toThrow(/grids\[2\] = "5x0"(.|\n)*grids\[3\] = "5x65"/);
     writeFileSync(models, "ladders:\n  - id: x\n    order: sideways\n");
     expect(() => store(models)).toThrow(
       /models.yaml:3: ladders\[0\].order = "sideways": must be one of question-first, media-first/,
@@ -162,12 +172,17 @@ describe("the engine's arguments", () => {
   it("hold a whole image in the physical batch, and the context of every slot", () => {
     const level = { ...large, image: { kind: "budget", tokens: 1120 } as const };
     const args = engineArguments(level, "question-first", paths);
-    expect(imageTokens(level)).toBe(1120);
+    expect(imageTokens(level)).toEqual({ least: 70, most: 1120 });
     expect(Number(value(args, "--ubatch-size"))).toBeGreaterThanOrEqual(1120);
     expect(Number(value(args, "--batch-size"))).toBeGreaterThanOrEqual(1120);
     expect(value(args, "--ctx-size")).toBe(String(large.context * large.slots));
     expect(value(args, "--gpu-layers")).toBe("all");
     expect(Number(value(args, "--cache-ram"))).toBeGreaterThan(256);
+  });
+
+  it("let a picture of any of the level's grids be as it is", () => {
+    const args = engineArguments({ ...large, image: SQUARE_AND_WIDE }, "media-first", paths);
+    expect([value(args, "--image-min-tokens"), value(args, "--image-max-tokens")]).toEqual(["25", "28"]);
   });
 
   it("pin the grid that a model was trained on, and keep no prompts that never come again", () => {
