@@ -75,12 +75,9 @@ export function soundSample(
   const mixed = hiss(samples, hissLevel(random), random);
   if (bed) mix(mixed, bed.sound, 0);
   if (placed) mix(mixed, placed.sound, placed.at);
-  if (random.chance(0.15)) click(mixed, random, placed ? loudest(placed.sound) : 0);
-  return {
-    samples: to16Bit(mixed),
-    heard: placed?.heard ?? { sound: "silence" },
-    targets: targetsOf(samples, placed, bed),
-  };
+  const targets = targetsOf(samples, placed, bed);
+  if (random.chance(0.15)) click(mixed, targets, random, placed ? loudest(placed.sound) : 0);
+  return { samples: to16Bit(mixed), heard: placed?.heard ?? { sound: "silence" }, targets };
 }
 
 /** Undefined where the clip is silent. */
@@ -179,10 +176,12 @@ function bedOf(random: Random, samples: number, placed: Placed, options: SampleO
   return { code: TARGET[which], sound: leveled(noise(which, samples, random, options.split), level) };
 }
 
-/** A single sample that is off; in a silent clip so little that it stays silent. */
-function click(mixed: Float32Array, random: Random, level: number): void {
+/** A single sample that is off, up to `level`; in a silent clip so little that it stays silent. */
+function click(mixed: Float32Array, targets: Uint8Array, random: Random, level: number): void {
   const at = random.whole(0, mixed.length - 1);
+  const frame = Math.floor(at / FRAME);
   mixed[at] = (mixed[at] ?? 0) + random.pick([-1, 1]) * Math.max(0.002, level * random.between(0.2, 1));
+  if (level > 0 && targets[frame] === TARGET.silence) targets[frame] = TARGET.unclear;
 }
 
 /** How far below its level a sound is still heard, and how far it is above noise under it, as ratios. */
