@@ -3,6 +3,7 @@ import { Feeds } from "../device/feeds/feeds.ts";
 import { createFfmpegFeed } from "../device/feeds/ffmpeg-feed.ts";
 import { createSimulatedFeed } from "../device/simulator/simulated-feed.ts";
 import { HealthServer } from "./api/health-server.ts";
+import { chosenLevel, modelStoreOf } from "./chosen-level.ts";
 import type { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
 import type { FeedSource, FeedStatus } from "./contract/feed-source.ts";
@@ -11,13 +12,11 @@ import { Delivery } from "./delivery/delivery.ts";
 import { EmbeddedBroker } from "./delivery/embedded-broker.ts";
 import { Inference } from "./inference/inference.ts";
 import { LocalEngine } from "./inference/local-engine.ts";
-import { ModelStore } from "./inference/model-store.ts";
 import { type Clock, iso, systemClock } from "./kernel/clock.ts";
 import { Lifecycle } from "./kernel/lifecycle.ts";
 import type { Logger } from "./kernel/logger.ts";
 import { Metrics } from "./kernel/metrics.ts";
 import type { Health, Part } from "./kernel/part.ts";
-import { packageRoot } from "./kernel/paths.ts";
 import { MainPath } from "./main-path.ts";
 import { Record as PerchRecord } from "./record/record.ts";
 import { type RunReport, runReport, TruthTally } from "./report.ts";
@@ -153,22 +152,14 @@ export function engineOf(
   config: Config,
   shared: { clock: Clock; logger: Logger; metrics: Metrics },
 ): LocalEngine {
-  const { ladder: ladderId, level: levelId, binary, restarts, timeout } = config.engine;
+  const { binary, restarts, timeout } = config.engine;
   const store = modelStoreOf(config, shared.logger);
-  const ladder = store.ladder(ladderId);
-  const level = store.level(ladder, levelId);
   return new LocalEngine({
     ...shared,
     store,
-    ladder,
-    level,
+    ...chosenLevel(config, store),
     restarts,
     timings: { request: timeout },
     ...(binary !== undefined && { binary }),
   });
-}
-
-/** The models of the configuration's own models.yaml, or of the one that comes with Perch. */
-export function modelStoreOf({ models, data }: Config, logger: Logger): ModelStore {
-  return new ModelStore({ models: models ?? join(packageRoot, "config", "models.yaml"), data, logger });
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { parseSimSource } from "../device/simulator/sim-source.ts";
+import { frameIssues } from "./config-frames.ts";
 import { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
 import { type Issue, type Path, readConfigFile } from "./kernel/config-file.ts";
@@ -22,7 +23,7 @@ export function loadConfig(file: string, onMissingSecret?: (problem: string) => 
 
 /** What no schema can say: names that have to exist and be unique, sources, conditions. */
 function crossChecks(config: Config): Issue[] {
-  return [...feedIssues(config), ...watchIssues(config)];
+  return [...feedIssues(config), ...watchIssues(config), ...frameIssues(config)];
 }
 
 function feedIssues({ feeds }: Config): Issue[] {

@@ -2,7 +2,7 @@ import type { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
 import type { Watch } from "./contract/config-watches.ts";
 import type { FeedSink, FeedStatus } from "./contract/feed-source.ts";
-import type { Clip, Frame, Sound } from "./contract/media.ts";
+import type { Clip, Frame, Sound, Truth } from "./contract/media.ts";
 import type { Event, Observation } from "./contract/observation.ts";
 import { eventTopic, observationTopic } from "./contract/topics.ts";
 import type { GatedClip } from "./gate/clip-cutter.ts";
@@ -19,7 +19,7 @@ import type { Record as PerchRecord } from "./record/record.ts";
 import type { TruthTally } from "./report.ts";
 import { closed } from "./watch/rule-machine.ts";
 import { uuidv7 } from "./watch/uuid.ts";
-import { type Question, Watcher } from "./watch/watcher.ts";
+import { type NotAsked, type Question, Watcher } from "./watch/watcher.ts";
 
 interface Options {
   readonly config: Config;
@@ -30,8 +30,8 @@ interface Options {
   readonly metrics: Metrics;
   readonly inference: Inference;
   readonly record: PerchRecord;
-  /** What was true of a feed's sound between two moments; only simulated microphones know. */
-  readonly truthOf: (feed: string, from: number, to: number) => Clip["truth"];
+  /** What was true of a feed between two moments: see FeedSource.truth. */
+  readonly truthOf: (feed: string, from: number, to: number) => Truth | undefined;
   readonly tally: TruthTally;
   readonly onStatus: (feed: string, status: FeedStatus) => void;
   readonly onEvent: (event: Event) => void;
@@ -96,14 +96,17 @@ export class MainPath implements FeedSink, Part {
 
   private async takeUpEvents(): Promise<void> {
     if (this.state !== "starting") return;
-    const { config, record, clock } = this.options;
-    const open = record.openEvents();
+    const { config, record, clock, truthOf } = this.options;
+    const openEvents = record.openEvents();
     const enabled = config.watches.filter((watch) => watch.enabled);
-    this.watchers = enabled.map((watch) => new Watcher(watch, kindsOf(watch, config), config.node, open));
+    const { node } = config;
+    this.watchers = enabled.map(
+      (watch) => new Watcher({ watch, feeds: feedsOf(watch, config), node, openEvents, truthOf }),
+    );
     this.state = "ok";
     const known = (event: Event) =>
       enabled.some(({ id, rules }) => id === event.watch && rules.some((rule) => rule.id === event.rule));
-    const orphans = open.filter((event) => !known(event));
+    const orphans = openEvents.filter((event) => !known(event));
     const ends = orphans.map((event) =>
       closed(event, clock.now(), "its watch or rule is no longer in the configuration"),
     );
@@ -147,11 +150,12 @@ export class MainPath implements FeedSink, Part {
     for (const watcher of this.watchers) this.begin(watcher, watcher.clipPassed(clip));
   }
 
-  private begin(watcher: Watcher, question: Question | undefined): void {
+  private begin(watcher: Watcher, question: Question | NotAsked | undefined): void {
     if (!question) return;
+    const { metrics, record } = this.options;
     // While nothing can be recorded an answer would be lost: it is not asked for.
-    if (!this.options.record.accepting()) {
-      this.options.metrics.drop("record_unavailable");
+    if (typeof question === "string" || !record.accepting()) {
+      metrics.drop(typeof question === "string" ? question : "record_unavailable");
       return;
     }
     const answering = this.answer(watcher, question)
@@ -167,11 +171,12 @@ export class MainPath implements FeedSink, Part {
     metrics.observeStage("gate_to_send", answered.sent - passed);
     const observation = this.observationOf(watcher, question, answered);
     const events = watcher.observe(observation);
+    const newest = question.frames.at(-1);
     await record.write({
       observation,
       events,
       messages: this.messagesOf(observation, events),
-      ...(question.frame && events.length > 0 && { thumbnail: question.frame.jpeg }),
+      ...(newest && events.length > 0 && { thumbnail: newest.jpeg }),
     });
     const committed = clock.monotonic() - answered.received;
     metrics.observeStage("answer_to_commit", committed);
@@ -181,19 +186,19 @@ export class MainPath implements FeedSink, Part {
     for (const event of events) onEvent(event);
   }
 
-  private ask({ watch, frame, clip }: Question): Promise<Answered> {
+  private ask({ watch, frames, clip }: Question): Promise<Answered> {
     const { inference, clock } = this.options;
     return inference.submit({
       prompt: {
         question: watch.question,
         schema: watch.answer,
-        ...(frame && { image: frame.jpeg }),
+        images: frames.map(({ jpeg }) => jpeg),
         ...(clip && { audio: wavOf(clip.samples) }),
       },
       lane: watch.lane,
       deadline: clock.monotonic() + watch.deadline,
       // Of a picture the newest is worth the most; every sound is heard once only, and waits its turn.
-      ...(clip === undefined && { newest: `${watch.id}/${frame?.feed}` }),
+      ...(clip === undefined && { newest: watch.id }),
     });
   }
 
@@ -249,7 +254,7 @@ export class MainPath implements FeedSink, Part {
   }
 }
 
-function kindsOf(watch: Watch, { feeds }: Config): { camera?: string; microphone?: string } {
+function feedsOf(watch: Watch, { feeds }: Config): { camera?: string; microphone?: string } {
   const ofKind = (kind: Feed["kind"]) =>
     feeds.find((feed) => feed.kind === kind && watch.feeds.includes(feed.id))?.id;
   const camera = ofKind("camera");

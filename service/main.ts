@@ -27,7 +27,7 @@ async function main(argv: string[]): Promise<number> {
     case "ask": {
       const { values, positionals } = parse(
         rest,
-        { config: text, image: text, audio: text, schema: text },
+        { config: text, image: { ...text, multiple: true }, audio: text, schema: text },
         1,
       );
       const [question] = positionals;
@@ -55,7 +55,7 @@ function help(): number {
   return 0;
 }
 
-type TextOptions = Record<string, typeof text>;
+type TextOptions = Record<string, typeof text & { multiple?: true }>;
 
 function parse<T extends TextOptions>(args: string[], options: T, most: number) {
   try {

@@ -33,7 +33,7 @@ export class Feeds implements Part {
     return { state: "degraded", reason, detail };
   }
 
-  /** What was true of a microphone's sound between two moments (epoch ms); only simulated ones know. */
+  /** What was true of a feed between two moments (epoch ms), as FeedSource.truth has it. */
   truth(feed: string, from: number, to: number) {
     return this.sources.find((source) => source.id === feed)?.truth?.(from, to);
   }

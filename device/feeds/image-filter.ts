@@ -21,8 +21,9 @@ export function cameraFilter(fps: number, image: ImageShape): string {
 }
 
 /**
- * A grid is filled, with bars where the aspect differs. A budget of T tokens takes the largest picture of the camera's own aspect
- * whose sides are whole patches: width PATCH*floor(sqrt(T*aspect)), height PATCH*floor(sqrt(T/aspect)).
+ * A grid is filled, with bars where the aspect differs. A budget of T tokens takes the largest picture of
+ * the camera's own aspect whose sides are whole patches: width PATCH*floor(sqrt(T*aspect)), height
+ * PATCH*floor(sqrt(T/aspect)).
  */
 function sizing(image: ImageShape): { scale: string; pad: string } {
   const flags = "fast_bilinear";

@@ -14,7 +14,8 @@ import { UsageError } from "./usage.ts";
 interface Options {
   readonly config: string;
   readonly question: string;
-  readonly image?: string;
+  /** Files, in the order in which they were taken. */
+  readonly image?: readonly string[];
   readonly audio?: string;
   readonly schema?: string;
 }
@@ -29,8 +30,8 @@ export async function ask(options: Options): Promise<number> {
     options.schema === undefined ? undefined : readConfigFile<AnswerSchema>(AnswerSchema, options.schema);
   const logger = createLogger("warn");
   const engine = engineOf(config, { clock: systemClock, logger, metrics: new Metrics() });
-  const image =
-    options.image === undefined ? undefined : await prepareImage(readMedia(options.image), engine.image);
+  const images: Buffer[] = [];
+  for (const file of options.image ?? []) images.push(await prepareImage(readMedia(file), engine.image));
   const audio = options.audio === undefined ? undefined : await prepareAudio(readMedia(options.audio));
   const interrupted = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => interrupted.abort());
@@ -45,7 +46,7 @@ export async function ask(options: Options): Promise<number> {
       {
         question: options.question,
         ...(schema && { schema }),
-        ...(image && { image }),
+        images,
         ...(audio && { audio }),
       },
       signal,

@@ -4,7 +4,7 @@ import { freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify, styleText } from "node:util";
 import si from "systeminformation";
-import { modelStoreOf } from "../appliance.ts";
+import { modelStoreOf } from "../chosen-level.ts";
 import { loadConfig } from "../config.ts";
 import type { Config } from "../contract/config.ts";
 import type { Ladder, Level } from "../contract/models.ts";

@@ -19,9 +19,9 @@ Usage: perch <verb> [options]
   doctor [--config F]
         What is here (processor, GPU, tools, model files, devices, permissions) and what that
         allows.
-  ask "question" [--image F] [--audio F] [--schema F] [--config F]
-        Ask the model once. --schema: a YAML or JSON file with the answer's fields, as a watch
-        has them.
+  ask "question" [--image F ...] [--audio F] [--schema F] [--config F]
+        Ask the model once. --image may be given several times, the oldest picture first.
+        --schema: a YAML or JSON file with the answer's fields, as a watch has them.
   --version, --help
 
 Without --config it is ./config/perch.yaml, or the one that comes with Perch (a simulated cell).

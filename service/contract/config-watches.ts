@@ -42,6 +42,14 @@ export const Watch = Type.Object(
       uniqueItems: true,
       description: "One camera, one microphone, or one of each (asked together).",
     }),
+    frames: Type.Integer({
+      minimum: 1,
+      maximum: 4,
+      default: 1,
+      description:
+        "How many pictures of the camera go into one question; the newest is the one that the gate passed.",
+    }),
+    spacing: Duration({ default: "500ms", description: "How far apart those pictures are, 50ms to 10s." }),
     answer: AnswerSchema,
     rules: Type.Array(Rule, { default: [], maxItems: 32 }),
     lane: Type.Enum(["alarm", "watch", "batch"], { default: "watch" }),

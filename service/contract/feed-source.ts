@@ -24,6 +24,10 @@ export interface FeedSource {
   status(): FeedStatus;
   /** Process id of its child, if one runs. */
   readonly pid: number | undefined;
-  /** What was true of the sound between two moments (epoch ms); only simulated microphones know. */
+  /**
+   * What was true between two moments (epoch ms), as the right answers; only simulated feeds know. Of a
+   * microphone: about the sound between them. Of a camera: about several pictures together, of which the
+   * oldest and the newest were taken then; about a picture alone its frame knows.
+   */
   truth?(from: number, to: number): Truth | undefined;
 }

@@ -15,6 +15,9 @@ export function parseGrid(text: string): Grid | undefined {
   return match ? { columns: Number(match[1]), rows: Number(match[2]) } : undefined;
 }
 
+/** A grid as it is written: "7x4". */
+export const gridText = ({ columns, rows }: Grid): string => `${columns}x${rows}`;
+
 /** A grid: written as text ("7x4"), read by the program as columns and rows. */
 export const GridText = (options: { description: string }) =>
   Type.Unsafe<Grid>({ type: "string", format: "perch-grid", pattern: GRID.source, ...options });

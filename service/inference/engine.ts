@@ -7,8 +7,8 @@ export interface Prompt {
   readonly question: string;
   /** The answer's schema; free text without one. */
   readonly schema?: AnswerSchema;
-  /** JPEG. */
-  readonly image?: Buffer;
+  /** JPEG each, in the order in which they were taken. */
+  readonly images?: readonly Buffer[];
   /** WAV: 16 kHz, mono, 16 bit, at least 0.1 s. */
   readonly audio?: Buffer;
   /** Most tokens that a free text may have. Default 512. */

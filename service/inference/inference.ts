@@ -121,7 +121,7 @@ export class Inference implements Part {
    */
   async submit(request: InferenceRequest): Promise<Answered> {
     const { prompt, lane, deadline, newest, signal } = request;
-    if (prompt.image) checkJpeg(prompt.image);
+    prompt.images?.forEach(checkJpeg);
     if (prompt.audio) checkWav(prompt.audio);
     if (this.stopper.signal.aborted) throw stoppingFault();
     if (signal?.aborted) throw cancelledFault();

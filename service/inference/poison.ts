@@ -35,7 +35,7 @@ export async function poisonFault(
 
 /**
  * Keeps an input under which the engine died twice, so that somebody can look at it: prompt.json,
- * image.jpg, sound.wav and reason.txt in a folder of their own under `folder`, the newest 20. Resolves
+ * image-1.jpg and so on, sound.wav and reason.txt in a folder of their own under `folder`, the newest 20. Resolves
  * to that folder.
  */
 async function keepPoison(folder: string, at: number, poison: Poison): Promise<string> {
@@ -43,15 +43,16 @@ async function keepPoison(folder: string, at: number, poison: Poison): Promise<s
   // Names sort by time.
   const place = join(folder, `${iso(at).replaceAll(":", "-")}-${String(id).padStart(6, "0")}`);
   await mkdir(place, { recursive: true, mode: 0o700 });
-  const { image, audio, ...rest } = prompt;
+  const { images = [], audio, ...rest } = prompt;
+  const names = images.map((_, index) => `image-${index + 1}.jpg`);
   const described = {
     ...rest,
-    ...(image && { image: "image.jpg" }),
+    images: names,
     ...(audio && { audio: "sound.wav" }),
     ...stamp,
   };
   await writeFile(join(place, "prompt.json"), `${JSON.stringify(described, null, 2)}\n`);
-  if (image) await writeFile(join(place, "image.jpg"), image);
+  for (const [index, image] of images.entries()) await writeFile(join(place, names[index] ?? ""), image);
   if (audio) await writeFile(join(place, "sound.wav"), audio);
   const tries = deaths.map((reason, index) => `Try ${index + 1}: ${reason}`);
   await writeFile(

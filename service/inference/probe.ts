@@ -9,6 +9,6 @@ const GREY = Buffer.from(
 /** What a new engine must answer before it counts as ready: it goes through the projector, the grammar and the decoder. */
 export const PROBE: Prompt = {
   question: "Describe the image.",
-  image: GREY,
+  images: [GREY],
   schema: { ready: { type: "boolean" } },
 };

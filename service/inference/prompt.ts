@@ -21,22 +21,23 @@ export interface ChatRequest {
 const FREE_TEXT_TOKENS = 512;
 
 /**
- * The request for a prompt. `media-first` is how a model trained that way must be asked: image, sound,
+ * The request for a prompt. `media-first` is how a model trained that way must be asked: images, sound,
  * then nothing but the question. `question-first` puts what stays the same before what changes, so that
- * the prefix cache keeps it, and the sound before the image, because the model hears badly beyond some
+ * the prefix cache keeps it, and the sound before the images, because the model hears badly beyond some
  * 450 tokens; it also says which fields the answer has, for the grammar alone does not tell the model.
  */
 export function chatRequest(prompt: Prompt, order: Ladder["order"]): ChatRequest {
-  const { question, schema, image, audio } = prompt;
+  const { question, schema, images = [], audio } = prompt;
   const text: Content = {
     type: "text",
     text: harmless(
       order === "question-first" && schema ? `${question}\n\n${describeFields(schema)}` : question,
     ),
   };
-  const picture: Content[] = image
-    ? [{ type: "image_url", image_url: { url: `data:image/jpeg;base64,${image.toString("base64")}` } }]
-    : [];
+  const pictures: Content[] = images.map((jpeg) => ({
+    type: "image_url",
+    image_url: { url: `data:image/jpeg;base64,${jpeg.toString("base64")}` },
+  }));
   const sound: Content[] = audio
     ? [{ type: "input_audio", input_audio: { format: "wav", data: audio.toString("base64") } }]
     : [];
@@ -44,7 +45,7 @@ export function chatRequest(prompt: Prompt, order: Ladder["order"]): ChatRequest
     messages: [
       {
         role: "user",
-        content: order === "media-first" ? [...picture, ...sound, text] : [text, ...sound, ...picture],
+        content: order === "media-first" ? [...pictures, ...sound, text] : [text, ...sound, ...pictures],
       },
     ],
     temperature: 0,

@@ -21,6 +21,7 @@ export type Stage = (typeof STAGES)[number];
 
 /** Why something that was captured did not become an observation. */
 export type DropReason =
+  | "no_earlier_frame"
   | "superseded"
   | "deadline"
   | "queue_full"

@@ -4,6 +4,7 @@ import type { Clip, Frame, Truth } from "../contract/media.ts";
 import type { Event, Observation } from "../contract/observation.ts";
 import { compileCondition } from "./condition.ts";
 import { parseAnswer } from "./parse-answer.ts";
+import { RecentFrames } from "./recent-frames.ts";
 import { RuleMachine } from "./rule-machine.ts";
 
 /** What a watch asks at one moment. */
@@ -12,10 +13,24 @@ export interface Question {
   readonly feeds: readonly string[];
   /** When the newest of its media was captured, epoch ms. */
   readonly captured: number;
-  readonly frame?: Frame;
+  /** Of its camera, oldest first; none where it is of sound only. */
+  readonly frames: readonly Frame[];
   readonly clip?: Clip;
   /** What the answer should be; only of simulated feeds. */
   readonly truth?: Truth;
+}
+
+/** Why there is no question where one was due: it is of several frames, and the earlier ones are not there. */
+export type NotAsked = "no_earlier_frame";
+
+interface Options {
+  readonly watch: Watch;
+  /** The feeds that it asks about. */
+  readonly feeds: { readonly camera?: string; readonly microphone?: string };
+  readonly node: string;
+  readonly openEvents: readonly Event[];
+  /** What was true of a feed between two moments: see FeedSource.truth. */
+  readonly truthOf: (feed: string, from: number, to: number) => Truth | undefined;
 }
 
 /** A frame older than this does not show what the clip beside it says. Ms. */
@@ -24,18 +39,18 @@ const JOINT_FRAME_AGE = 5_000;
 /**
  * One watch: turns what the gates let through into questions, and answers into events. A watch of one
  * camera and one microphone asks when the microphone's gate passes a clip, and shows the newest frame
- * beside it: sound has a moment, a picture is always there.
+ * beside it: sound has a moment, a picture is always there. Beside the newest frame go earlier ones where
+ * the watch is of several.
  */
 export class Watcher {
   private readonly machines: readonly RuleMachine[];
-  private newest: Frame | undefined;
+  private readonly recent: RecentFrames;
+  readonly watch: Watch;
 
-  constructor(
-    readonly watch: Watch,
-    private readonly kinds: { readonly camera?: string; readonly microphone?: string },
-    node: string,
-    openEvents: readonly Event[],
-  ) {
+  constructor(private readonly options: Options) {
+    const { watch, node, openEvents } = options;
+    this.watch = watch;
+    this.recent = new RecentFrames(watch);
     this.machines = watch.rules.map((rule) => {
       const open = openEvents.find((event) => event.watch === watch.id && event.rule === rule.id);
       const condition = compileCondition(rule.when, watch.answer);
@@ -45,45 +60,52 @@ export class Watcher {
 
   /** A frame came, gate or no gate. */
   saw(frame: Frame): void {
-    if (frame.feed === this.kinds.camera && this.kinds.microphone !== undefined) this.newest = frame;
+    const { camera, microphone } = this.options.feeds;
+    if (frame.feed !== camera) return;
+    // A frame that its gate passes is handed over then.
+    if (this.watch.frames > 1 || microphone !== undefined) this.recent.add(frame);
   }
 
   /** The gate passed a frame: what to ask, if anything. */
-  framePassed(frame: Frame): Question | undefined {
-    if (frame.feed !== this.kinds.camera || this.kinds.microphone !== undefined) return undefined;
-    return {
-      watch: this.watch,
-      feeds: [frame.feed],
-      captured: frame.at,
-      frame,
-      ...(frame.truth && { truth: frame.truth }),
-    };
+  framePassed(frame: Frame): Question | NotAsked | undefined {
+    const { camera, microphone } = this.options.feeds;
+    if (frame.feed !== camera || microphone !== undefined) return undefined;
+    const frames = this.recent.endingWith(frame);
+    if (!frames) return "no_earlier_frame";
+    const truth = this.truthOfFrames(frames);
+    return { watch: this.watch, feeds: [camera], captured: frame.at, frames, ...(truth && { truth }) };
   }
 
   /** The gate passed a clip: what to ask, if anything. */
-  clipPassed(clip: Clip): Question | undefined {
-    if (clip.feed !== this.kinds.microphone) return undefined;
+  clipPassed(clip: Clip): Question | NotAsked | undefined {
+    const { camera, microphone } = this.options.feeds;
+    if (clip.feed !== microphone) return undefined;
+    const { watch } = this;
     const heard = clip.at + clip.length;
-    if (this.kinds.camera === undefined) {
-      return {
-        watch: this.watch,
-        feeds: [clip.feed],
-        captured: heard,
-        clip,
-        ...(clip.truth && { truth: clip.truth }),
-      };
+    if (camera === undefined) {
+      const truth = clip.truth && { truth: clip.truth };
+      return { watch, feeds: [microphone], captured: heard, frames: [], clip, ...truth };
     }
-    const frame = this.newest;
-    if (!frame || Math.abs(heard - frame.at) > JOINT_FRAME_AGE) return undefined;
-    const truth = frame.truth && clip.truth && { ...frame.truth, ...clip.truth };
+    const { newest } = this.recent;
+    if (!newest || Math.abs(heard - newest.at) > JOINT_FRAME_AGE) return undefined;
+    const frames = this.recent.endingWith(newest);
+    if (!frames) return "no_earlier_frame";
+    const seen = this.truthOfFrames(frames);
+    const truth = seen && clip.truth && { ...seen, ...clip.truth };
     return {
-      watch: this.watch,
-      feeds: [frame.feed, clip.feed],
-      captured: Math.max(frame.at, heard),
-      frame,
+      watch,
+      feeds: [camera, microphone],
+      captured: Math.max(newest.at, heard),
+      frames,
       clip,
       ...(truth && { truth }),
     };
+  }
+
+  private truthOfFrames(frames: readonly Frame[]): Truth | undefined {
+    const [oldest, newest] = [frames[0], frames.at(-1)];
+    if (!oldest || !newest || oldest === newest) return newest?.truth;
+    return this.options.truthOf(newest.feed, oldest.at, newest.at);
   }
 
   /** The answer in what the model wrote; throws ANSWER_INVALID. */

@@ -171,7 +171,7 @@ const moment = () => new Promise((resolve) => setTimeout(resolve, 1));
 async function bareRate(engine: LocalEngine, pictures: readonly Shot[]): Promise<number> {
   const { socketPath, apiKey } = whereabouts(engine.pid ?? 0);
   const bodies = pictures.map(({ jpeg }) =>
-    JSON.stringify(chatRequest({ question: QUESTION, schema: ANSWER, image: jpeg }, engine.order)),
+    JSON.stringify(chatRequest({ question: QUESTION, schema: ANSWER, images: [jpeg] }, engine.order)),
   );
   const begun = performance.now();
   const send = async () => {

@@ -48,7 +48,7 @@ describe("when the engine dies under requests", () => {
 
   const ask = (question: string, seed: number, wait = 60_000) =>
     inference.submit({
-      prompt: { question, schema, image: picture(seed), audio: tone(440, 0.5) },
+      prompt: { question, schema, images: [picture(seed)], audio: tone(440, 0.5) },
       lane: "watch",
       deadline: systemClock.monotonic() + wait,
     });
@@ -80,11 +80,11 @@ describe("when the engine dies under requests", () => {
     expect(JSON.parse(readFileSync(join(place, "prompt.json"), "utf8"))).toMatchObject({
       question: "KILLER",
       schema,
-      image: "image.jpg",
+      images: ["image-1.jpg"],
       audio: "sound.wav",
       level: "q8_0",
     });
-    expect(readFileSync(join(place, "image.jpg"))).toEqual(picture(1));
+    expect(readFileSync(join(place, "image-1.jpg"))).toEqual(picture(1));
     expect(readFileSync(join(place, "sound.wav"))).toEqual(tone(440, 0.5));
     expect(readFileSync(join(place, "reason.txt"), "utf8")).toMatch(/Try 1: .*SIGKILL.*\nTry 2: .*SIGKILL/);
     expect(statSync(place).mode & 0o777).toBe(0o700);

@@ -29,7 +29,11 @@ describe("a long question", () => {
     for (let seed = 0; seed < 24; seed += 1) {
       const question = `Watch ${seed % watches}. ${SENTENCE.repeat(3)}`;
       const deadline = systemClock.monotonic() + 60_000;
-      await inference.submit({ prompt: { question, schema, image: picture(seed) }, lane: "watch", deadline });
+      await inference.submit({
+        prompt: { question, schema, images: [picture(seed)] },
+        lane: "watch",
+        deadline,
+      });
     }
     await inference.stop();
     const { yes = 0, no = 0 } = await metrics.totalsBy(metrics.promptTokens, "cached");

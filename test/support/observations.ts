@@ -46,6 +46,8 @@ export const watchOf = (changes: Partial<Watch> = {}): Watch => ({
   id: "scene",
   question: "What is there?",
   feeds: ["camera"],
+  frames: 1,
+  spacing: 500,
   answer: ANSWER,
   rules: [rule()],
   lane: "watch",

@@ -125,6 +125,54 @@ describe("what no schema can say", () => {
     ]);
   });
 
+  describe("a watch over several frames", () => {
+    const slow = CAMERA.replace("}", ", fps: 3 }");
+    const told = (keys: string, feeds = [slow, MICROPHONE], more = "") =>
+      errors({ feeds, watches: [watch(keys)], more }).map((line) => line.slice("F:6: watches[0].".length));
+
+    it("is of a camera whose rate allows its spacing", () => {
+      expect(load({ watches: [watch("feeds: [door]")] }).watches[0]).toMatchObject({
+        frames: 1,
+        spacing: 500,
+      });
+      expect(told("feeds: [door], frames: 2")).toEqual([]);
+      expect(told("feeds: [door, desk], frames: 4, spacing: 334ms")).toEqual([]);
+      expect(told("feeds: [door], frames: 2, spacing: 333ms")).toEqual([
+        'spacing = "333ms": the camera door has fps: 3, so it must be 334ms or more, unless that is raised',
+      ]);
+      const once = CAMERA.replace("}", ", fps: 1 }");
+      expect(told("feeds: [door], frames: 2", [once])[0]).toMatch(/spacing: the camera door has fps: 1/);
+      expect(told("feeds: [door]", [once])).toEqual([]);
+      expect(told("feeds: [desk], frames: 2")).toEqual([
+        "frames = 2: must be 1: only of a camera there are pictures",
+      ]);
+      expect(told("feeds: [dor], frames: 2")).toHaveLength(1);
+    });
+
+    it("has so many of them, and so far apart, as can be asked about", () => {
+      expect(told("feeds: [door], frames: 0")).toHaveLength(1);
+      expect(told("feeds: [door], frames: 5")).toHaveLength(1);
+      for (const spacing of ["49ms", "11s"])
+        expect(told(`feeds: [door], spacing: ${spacing}`)).toEqual([
+          `spacing = "${spacing}": must be from 50ms to 10s`,
+        ]);
+    });
+
+    it("does not ask for more pictures than the level's context holds", () => {
+      const models = join(folder, "models.yaml");
+      const shipped = readFileSync(join(packageRoot, "config/models.yaml"), "utf8");
+      writeFileSync(models, shipped.replace(/grids: \[.*\]/, "grids: [5x5, 16x20]"));
+      const of = (frames: number) =>
+        told(`feeds: [door], frames: ${frames}`, [slow, MICROPHONE], `models: ${models}\n`);
+      expect(of(3)).toEqual([]);
+      expect(of(4)).toEqual([
+        "frames = 4: 4 pictures of 320 tokens do not fit into the 1024 tokens that the level q8_0 holds",
+      ]);
+      writeFileSync(models, "what the engine complains of when it starts");
+      expect(of(4)).toEqual([]);
+    });
+  });
+
   it("conditions are told in CEL's words what is wrong with them", () => {
     const rules = ['"sen"', '"count"', '"count > "', "count == seen", "count > 1.0 || seen"];
     const written = rules.map((when, n) => `{ id: r${n}, when: ${when} }`).join(", ");

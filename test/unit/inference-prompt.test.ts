@@ -9,7 +9,12 @@ const schema: AnswerSchema = {
   display: { type: "integer", minimum: 0, maximum: 99 },
   words: { type: "string", maxLength: 16 },
 };
-const media = { image: Buffer.from("jpeg"), audio: Buffer.from("wav") };
+const media = { images: [Buffer.from("older"), Buffer.from("newer")], audio: Buffer.from("wav") };
+/** The pictures in a request, the older one first. */
+const urls = ["b2xkZXI=", "bmV3ZXI="].map((data) => ({
+  type: "image_url",
+  image_url: { url: `data:image/jpeg;base64,${data}` },
+}));
 
 describe("a request", () => {
   it("has the media first and nothing but the question for a model trained that way", () => {
@@ -18,17 +23,19 @@ describe("a request", () => {
       "media-first",
     );
     const content = messages[0]?.content ?? [];
-    expect(content.map(({ type }) => type)).toEqual(["image_url", "input_audio", "text"]);
-    expect(content[2]).toEqual({ type: "text", text: "Describe." });
+    expect(content.map(({ type }) => type)).toEqual(["image_url", "image_url", "input_audio", "text"]);
+    expect(content.slice(0, 2)).toEqual(urls);
+    expect(content[3]).toEqual({ type: "text", text: "Describe." });
     expect(grammar).toMatch(/^root ::= /);
     expect(temperature).toBe(0);
     expect(max_tokens).toBeLessThan(150);
   });
 
-  it("has the question first otherwise, with the fields in words, and the sound before the image", () => {
+  it("has the question first otherwise, with the fields in words, and the sound before the images", () => {
     const { messages } = chatRequest({ question: "Look.", schema, ...media }, "question-first");
     const content = messages[0]?.content ?? [];
-    expect(content.map(({ type }) => type)).toEqual(["text", "input_audio", "image_url"]);
+    expect(content.map(({ type }) => type)).toEqual(["text", "input_audio", "image_url", "image_url"]);
+    expect(content.slice(2)).toEqual(urls);
     expect(content[0]).toEqual({
       type: "text",
       text: [

@@ -10,6 +10,7 @@ import { PerchError } from "../../service/kernel/errors.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { ScriptedEngine } from "../support/engine-fake.ts";
+import { picture } from "../support/engine-media.ts";
 
 let data: string;
 let engine: ScriptedEngine;
@@ -147,13 +148,15 @@ describe("the queue before the engine", () => {
   });
 
   it("refuses media that would hurt the engine before it is asked", async () => {
-    const bad = (prompt: { image?: Buffer; audio?: Buffer }) =>
+    const bad = (prompt: { images?: Buffer[]; audio?: Buffer }) =>
       inference.submit({
         prompt: { question: "?", ...prompt },
         lane: "api",
         deadline: Number.MAX_SAFE_INTEGER,
       });
-    await expect(bad({ image: Buffer.from("x") })).rejects.toMatchObject({ code: "MEDIA_INVALID" });
+    await expect(bad({ images: [picture(), Buffer.from("x")] })).rejects.toMatchObject({
+      code: "MEDIA_INVALID",
+    });
     await expect(bad({ audio: Buffer.alloc(0) })).rejects.toMatchObject({ code: "MEDIA_INVALID" });
     expect(engine.history).toEqual([]);
   });
