@@ -21,6 +21,16 @@ function observations(watch: string): Observation["answer"][] {
   return rows.map((row) => JSON.parse(row) as Observation["answer"]);
 }
 
+function promptTokens(watch: string): number[] {
+  const database = new Database(perch.database, { readonly: true });
+  const rows = database
+    .prepare("select provenance from observation where watch = ?")
+    .pluck()
+    .all(watch) as string[];
+  database.close();
+  return rows.map((row) => (JSON.parse(row) as Observation["provenance"]).tokens.prompt);
+}
+
 describe("the main path", () => {
   it("sees and hears the simulated cell about as well as the small model can, and all is acknowledged", async () => {
     perch = new PerchProcess({
@@ -83,6 +93,24 @@ describe("the main path", () => {
     expect(
       share({ n: spoken.length, right: spoken.filter((word) => words.includes(word)).length }),
     ).toBeGreaterThanOrEqual(0.8);
+  });
+
+  it("asks about two pictures where a watch wants them, once the earlier one is there", async () => {
+    const gate = { kind: "interval", interval: "700ms" };
+    const pair = { ...SCENE_WATCH, id: "pair", frames: 2, spacing: "400ms" };
+    perch = new PerchProcess({
+      feeds: [{ id: "camera", kind: "camera", source: "sim:cell?seed=7", gate }],
+      watches: [SCENE_WATCH, pair, { ...pair, id: "never", frames: 4, spacing: "10s" }],
+    });
+    perch.start("--for", "8s", "--report", "out.json");
+    expect(await perch.ended()).toBe(0);
+    const [one = [], two = []] = ["scene", "pair"].map(promptTokens);
+    expect(one.length).toBeGreaterThan(2);
+    expect(two.length).toBeGreaterThan(2);
+    // The second picture: 25 patches, and a token before and after them.
+    expect(new Set(two.map((tokens) => tokens - (one[0] ?? 0)))).toEqual(new Set([27]));
+    expect(observations("never")).toEqual([]);
+    expect(perch.report("out.json").drops.no_earlier_frame).toBeGreaterThan(2);
   });
 
   it("takes picture and sound of an RTSP stream", async () => {
