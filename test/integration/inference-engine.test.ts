@@ -12,10 +12,8 @@ import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { AnswerSchema } from "../../service/contract/answer.ts";
 import type { LocalEngine } from "../../service/inference/local-engine.ts";
-import { prepareImage } from "../../service/inference/media-check.ts";
 import { alive, anySignal, EngineBench, eventually } from "../support/engine-bench.ts";
-import { ffmpeg, picture, tone } from "../support/engine-media.ts";
-import { SQUARE_AND_WIDE } from "../support/image-shapes.ts";
+import { picture, tone } from "../support/engine-media.ts";
 
 const SCENE: AnswerSchema = {
   person: { type: "boolean" },
@@ -69,37 +67,6 @@ describe("a running engine", () => {
       anySignal(),
     );
     expect(Object.keys(JSON.parse(reply.text))).toEqual(Object.keys(JOINT));
-  });
-
-  it("answers about several pictures in one question", async () => {
-    const promptTokens = async (images: Buffer[]) => {
-      const reply = await engine.ask({ question: "Describe the image.", schema: SCENE, images }, anySignal());
-      expect(Object.keys(JSON.parse(reply.text))).toEqual(Object.keys(SCENE));
-      return reply.tokens.prompt;
-    };
-    const one = await promptTokens([picture(1)]);
-    // 25 patches, and a token before and after them.
-    expect((await promptTokens([picture(1), picture(2)])) - one).toBe(27);
-    expect((await promptTokens([1, 2, 3, 4].map((seed) => picture(seed)))) - one).toBe(3 * 27);
-  });
-
-  it("takes a picture of either of its level's grids as it is", async () => {
-    const wide = await bench.started({ level: { image: SQUARE_AND_WIDE } });
-    const promptTokens = async (...images: Buffer[]) => {
-      const prompt = { question: "Describe the image.", schema: SCENE, images };
-      return (await wide.ask(prompt, anySignal())).tokens.prompt;
-    };
-    const prepared = (size: string) =>
-      prepareImage(
-        ffmpeg("-f", "lavfi", "-i", `testsrc=s=${size}`, "-frames:v", "1", "-f", "mjpeg"),
-        wide.image,
-      );
-    const none = await promptTokens();
-    const [square, film] = [await prepared("480x480"), await prepared("1280x720")];
-    expect((await promptTokens(square)) - none).toBe(25 + 2);
-    expect((await promptTokens(film)) - none).toBe(28 + 2);
-    expect((await promptTokens(square, film, film)) - none).toBe(25 + 28 + 28 + 3 * 2);
-    await wide.stop();
   });
 
   it("admits any schema of the contract", async () => {
