@@ -11,9 +11,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import Value from "typebox/value";
-import { parse } from "yaml";
-import { type ModelFile, Models } from "../../../../service/contract/models.ts";
+import type { ModelFile } from "../../../../service/contract/models.ts";
+import { ModelStore } from "../../../../service/inference/model-store.ts";
+import { silentLogger } from "../../../../service/kernel/logger.ts";
 import { packageRoot } from "../../../../service/kernel/paths.ts";
 import { filesOf, type LevelFiles, withLevels } from "./models-text.ts";
 
@@ -56,14 +56,22 @@ export async function makeLadder(options: Options): Promise<void> {
   refuseSizes(made, standard);
   const before = readFileSync(models, "utf8");
   const after = withLevels(before, LADDER, made, standard);
-  if (!Value.Check(Models, parse(after))) throw new Error(`${models} would be no models.yaml any more`);
+  const partial = `${models}.partial`;
+  writeFileSync(partial, after);
+  try {
+    // Refuses a file that the service would refuse, with the line.
+    new ModelStore({ models: partial, data: weights, logger: silentLogger });
+  } catch (error) {
+    rmSync(partial);
+    throw error;
+  }
   mkdirSync(weights, { recursive: true });
   const files = new Map(made.flatMap(({ text, mmproj }) => [text, mmproj]).map((file) => [file.file, file]));
   for (const [file, { bytes }] of files) {
     copyFileSync(join(from, file), join(weights, file));
     say(`${file.padEnd(28)} ${bytes.toLocaleString("en").padStart(12)} bytes`);
   }
-  writeFileSync(models, after);
+  renameSync(partial, models);
   for (const file of filesOf(before, LADDER))
     if (!files.has(file)) rmSync(join(weights, file), { force: true });
   say(`${total([...files.values()]).toLocaleString("en")} bytes in ${weights}; ${models} names them`);
@@ -96,12 +104,13 @@ function textFile(id: string, { from, quantizer, say }: Options): string {
   return file;
 }
 
-const mmprojFile = (id: string, small: string): string => `mmproj-small-${LARGE.get(id) ?? small}.gguf`;
+export const mmprojFile = (id: string, small: string): string =>
+  `mmproj-small-${LARGE.get(id) ?? small}.gguf`;
 
 /** Change time of a file, ms; before all others where there is none. */
 const modified = (path: string): number => (existsSync(path) ? statSync(path).mtimeMs : 0);
 
-function fileOf(folder: string, file: string): ModelFile {
+export function fileOf(folder: string, file: string): ModelFile {
   const path = join(folder, file);
   if (!existsSync(path)) throw new Error(`there is no ${path}`);
   const content = readFileSync(path);
