@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { parseSimSource } from "../device/simulator/sim-source.ts";
+import { simSourceFaults } from "../device/simulator/sim-script.ts";
 import { frameIssues } from "./config-frames.ts";
 import { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
@@ -49,7 +49,8 @@ function sourceIssues({ source, user, password }: Feed, path: Path): Issue[] {
       "the source is no URL of the form rtsp://HOST:PORT/PATH; users and passwords go under the keys user and password",
     );
   }
-  if (source.startsWith("sim:")) return faultOf(() => parseSimSource(source), [...path, "source"]);
+  if (source.startsWith("sim:"))
+    return simSourceFaults(source).map((message) => ({ path: [...path, "source"], message }));
   if (password === undefined || user !== undefined) return [];
   return [{ path: [...path, "password"], message: "there is a password and no user: add the key user" }];
 }

@@ -1,13 +1,12 @@
-import { LUMA_HEIGHT, LUMA_WIDTH } from "../../service/contract/media.ts";
-import { LIGHTS, type SceneTruth } from "./timeline.ts";
+import { LUMA_HEIGHT, LUMA_WIDTH, type Truth } from "../../service/contract/media.ts";
 
 /**
  * What a cell process writes on standard output: messages one after the other, little endian.
  *   4 bytes  length of what follows
  *   1 byte   kind: 1 frame, 2 sound
  *   8 bytes  time of the frame or of the first sample, epoch ms, a double
- *   frame:   person (1 byte, 0 or 1), place of the light in LIGHTS (1), display (1),
- *            LUMA_WIDTH * LUMA_HEIGHT bytes of luma, the rest JPEG
+ *   frame:   4 bytes length of the truth, the truth as JSON, LUMA_WIDTH * LUMA_HEIGHT bytes of luma, the
+ *            rest JPEG
  *   sound:   samples, signed 16 bit
  */
 export type Message = FrameMessage | SoundMessage;
@@ -15,7 +14,7 @@ export type Message = FrameMessage | SoundMessage;
 export interface FrameMessage {
   readonly kind: "frame";
   readonly at: number;
-  readonly truth: SceneTruth;
+  readonly truth: Truth;
   readonly luma: Uint8Array;
   readonly jpeg: Buffer;
 }
@@ -28,10 +27,9 @@ export interface SoundMessage {
 
 const LENGTH = 4;
 const HEADER = 9;
-const TRUTH = 3;
 const LUMA = LUMA_WIDTH * LUMA_HEIGHT;
 /** Bytes; a longer message means that the stream is not one. */
-const LONGEST = 1024 * 1024;
+const LONGEST = 16 * 1024 * 1024;
 
 export function encode(message: Message): Buffer {
   const body = message.kind === "frame" ? frameBody(message) : soundBody(message);
@@ -43,8 +41,10 @@ export function encode(message: Message): Buffer {
 }
 
 function frameBody({ truth, luma, jpeg }: FrameMessage): Buffer {
-  const told = Buffer.of(truth.person ? 1 : 0, LIGHTS.indexOf(truth.light), truth.display);
-  return Buffer.concat([told, luma, jpeg]);
+  const told = Buffer.from(JSON.stringify(truth));
+  const length = Buffer.alloc(LENGTH);
+  length.writeUInt32LE(told.length);
+  return Buffer.concat([length, told, luma, jpeg]);
 }
 
 function soundBody({ samples }: SoundMessage): Buffer {
@@ -95,13 +95,10 @@ function decode(message: Buffer): Message {
 
 /** Copies, so that a kept frame does not hold the whole stream's buffer. */
 function decodeFrame(at: number, body: Buffer): FrameMessage {
-  const truth = {
-    person: body.readUInt8(0) === 1,
-    light: LIGHTS[body.readUInt8(1)] ?? "off",
-    display: body.readUInt8(2),
-  };
-  const luma = Uint8Array.from(body.subarray(TRUTH, TRUTH + LUMA));
-  return { kind: "frame", at, truth, luma, jpeg: Buffer.from(body.subarray(TRUTH + LUMA)) };
+  const told = LENGTH + body.readUInt32LE(0);
+  const truth: Truth = JSON.parse(body.toString("utf8", LENGTH, told));
+  const luma = Uint8Array.from(body.subarray(told, told + LUMA));
+  return { kind: "frame", at, truth, luma, jpeg: Buffer.from(body.subarray(told + LUMA)) };
 }
 
 function samplesOf(body: Buffer): Int16Array {

@@ -49,6 +49,11 @@ export class Random {
     return choices[Math.floor(this.next() * choices.length)] ?? choices[0];
   }
 
+  /** Undefined of none. */
+  anyOf<T>(choices: readonly T[]): T | undefined {
+    return choices[Math.floor(this.next() * choices.length)];
+  }
+
   /** Of a normal distribution with mean 0 and deviation 1. Source: Box and Muller (1958). */
   normal(): number {
     return Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next());

@@ -14,20 +14,30 @@ import {
   SupervisedProcess,
 } from "../../service/kernel/supervised-process.ts";
 import { Decoder, type Message } from "./protocol.ts";
-import { parseSimSource, type SimSource } from "./sim-source.ts";
-import { Timeline } from "./timeline.ts";
+import type { Script } from "./script.ts";
+import { picturesTruthBetween } from "./seen.ts";
+import { scriptOf } from "./sim-script.ts";
+import { parseSimSource, type SimSource, simSourceText } from "./sim-source.ts";
 
 interface Parts {
   readonly sink: FeedSink;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** When a scenario begins, epoch ms: of all feeds of one service the same. Where left out, when this process began. */
+  readonly begin?: number;
 }
 
 /** Ms without a word from the child, beyond its own period, that count as a stall. */
 const PATIENCE = 5000;
 
-/** A camera or microphone of the simulated cell. Throws FEED_INVALID where the source is not one. */
+/** On a whole second, so that a lamp blinks in a scenario as it does in `perch simulate`. */
+const PROCESS_BEGAN = Math.ceil(performance.timeOrigin / 1000) * 1000;
+
+/**
+ * A camera or microphone of the simulated cell. Throws FEED_INVALID where the source is not one, and
+ * CONFIG_INVALID with all that is wrong with its scenario.
+ */
 export function createSimulatedFeed(feed: CameraFeed | MicrophoneFeed, parts: Parts): FeedSource {
   return new SimulatedFeed(feed, parseSimSource(feed.source), parts);
 }
@@ -35,7 +45,8 @@ export function createSimulatedFeed(feed: CameraFeed | MicrophoneFeed, parts: Pa
 /** Renders in a child process, so that neither the service's event loop nor its memory pays for it. */
 class SimulatedFeed implements FeedSource {
   readonly id: string;
-  private readonly timeline: Timeline;
+  private readonly begin: number;
+  private readonly script: Script;
   private readonly child: SupervisedProcess;
   private current: FeedStatus;
   private forgetStall: () => void = () => undefined;
@@ -47,7 +58,8 @@ class SimulatedFeed implements FeedSource {
   ) {
     const { clock, logger } = parts;
     this.id = feed.id;
-    this.timeline = new Timeline(source.seed);
+    this.begin = parts.begin ?? PROCESS_BEGAN;
+    this.script = scriptOf(source, this.begin);
     this.current = { state: "offline", since: clock.now() };
     this.child = new SupervisedProcess({
       name: `feed ${feed.id}`,
@@ -81,24 +93,26 @@ class SimulatedFeed implements FeedSource {
     return this.current;
   }
 
-  /** What a perfect listener would answer about that piece of sound: see Timeline.soundTruth. Undefined for a camera. */
+  /** See FeedSource.truth; undefined where there is no one right answer. */
   truth(from: number, to: number): Truth | undefined {
-    return this.feed.kind === "microphone" ? this.timeline.soundTruth(from, to) : undefined;
+    if (this.feed.kind === "microphone") return this.script.soundTruth(from, to);
+    return picturesTruthBetween(this.script, from, to);
   }
 
   private spec(): ChildSpec {
     const own = fileURLToPath(import.meta.url);
     const compiled = own.endsWith(".js");
     const cell = own.replace(/simulated-feed\.(js|ts)$/, "cell.$1");
-    const wanted = this.feed.kind === "camera" ? [String(this.feed.fps)] : [];
+    const rate = this.feed.kind === "camera" ? [String(this.feed.fps)] : [];
     return {
       command: process.execPath,
       args: [
         ...(compiled ? [] : ["--import", "tsx"]),
         cell,
         this.feed.kind,
-        String(this.source.seed),
-        ...wanted,
+        simSourceText(this.source),
+        String(this.begin),
+        ...rate,
       ],
       cwd: packageRoot,
     };

@@ -126,7 +126,8 @@ export const CameraFeed = Type.Object(
     source: Type.String({
       minLength: 3,
       pattern: "^(v4l2:/dev/|rtsps?://|https?://|file:|sim:)",
-      description: "v4l2:/dev/video0, rtsp://…, http://… (MJPEG or a snapshot), file:PATH or sim:cell.",
+      description:
+        "v4l2:/dev/video0, rtsp://…, http://… (MJPEG or a snapshot), file:PATH, sim:cell or sim:SCENARIO.yaml.",
     }),
     http: Type.Enum(["mjpeg", "snapshot"], {
       default: "mjpeg",
@@ -153,7 +154,8 @@ export const MicrophoneFeed = Type.Object(
     source: Type.String({
       minLength: 3,
       pattern: "^(alsa:|pulse:|rtsps?://|https?://|file:|sim:)",
-      description: "alsa:hw:1,0, pulse:default, rtsp://… (its sound), file:PATH or sim:cell.",
+      description:
+        "alsa:hw:1,0, pulse:default, rtsp://… (its sound), file:PATH, sim:cell or sim:SCENARIO.yaml.",
     }),
     gate: MicrophoneGate,
   },

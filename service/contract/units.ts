@@ -14,6 +14,26 @@ export function parseDuration(text: string): number | undefined {
   return match ? Math.round(Number(match[1]) * MS[match[2] as keyof typeof MS]) : undefined;
 }
 
+const MOMENT = /^(?:(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d{1,3})?)|\d+(?:\.\d+)?(?:ms|s|m|h))$/;
+
+/** "01:20", "0:07.5", "1:00:00" or a duration since the beginning in milliseconds; undefined where the text is none. */
+export function parseMoment(text: string): number | undefined {
+  const match = MOMENT.exec(text);
+  if (!match) return undefined;
+  const [, hours = "0", minutes, seconds] = match;
+  if (minutes === undefined) return parseDuration(text);
+  return Math.round(Number(hours) * MS.h + Number(minutes) * MS.m + Number(seconds) * MS.s);
+}
+
+/** Milliseconds as parseMoment reads them: "01:20", "00:07.500". */
+export function momentText(ms: number): string {
+  const [hours, minutes] = [Math.floor(ms / MS.h), Math.floor(ms / MS.m) % 60];
+  const two = (value: number) => String(value).padStart(2, "0");
+  const rest = Math.round(ms % MS.s);
+  const seconds = `${two(Math.floor(ms / MS.s) % 60)}${rest === 0 ? "" : `.${String(rest).padStart(3, "0")}`}`;
+  return [...(hours > 0 ? [String(hours)] : []), two(minutes), seconds].join(":");
+}
+
 /** "24KB" or "2GB" in bytes; undefined where the text is none of these. */
 export function parseSize(text: string): number | undefined {
   const match = SIZE.exec(text);
@@ -23,6 +43,10 @@ export function parseSize(text: string): number | undefined {
 /** A duration: written as text ("2s"), read by the program as milliseconds (loadConfig turns one into the other). */
 export const Duration = (options: { default?: string; description: string }) =>
   Type.Unsafe<number>({ type: "string", format: "perch-duration", pattern: DURATION.source, ...options });
+
+/** A moment of something that has a beginning: written as text ("00:20"), read by the program as milliseconds. */
+export const Moment = (options: { description: string }) =>
+  Type.Unsafe<number>({ type: "string", format: "perch-moment", pattern: MOMENT.source, ...options });
 
 /** A size: written as text ("2GB"), read by the program as bytes. */
 export const Size = (options: { default?: string; description: string }) =>

@@ -1,7 +1,7 @@
 import type { TSchema } from "typebox";
 import { Value } from "typebox/value";
 import { parseGrid } from "../contract/grid.ts";
-import { parseDuration, parseSize } from "../contract/units.ts";
+import { parseDuration, parseMoment, parseSize } from "../contract/units.ts";
 
 /** Where in the document: keys and indexes from the root. */
 export type Path = readonly (string | number)[];
@@ -107,10 +107,11 @@ export function fillDefaults(schema: TSchema, value: unknown): unknown {
   return mapChildren(schema, whole, fillDefaults);
 }
 
-/** Durations become ms, sizes bytes, and grids columns and rows. */
+/** Durations and moments become ms, sizes bytes, and grids columns and rows. */
 export function decodeUnits(schema: TSchema, value: unknown): unknown {
   const format = formatOf(schema);
   if (format === "perch-duration") return parseDuration(String(value));
+  if (format === "perch-moment") return parseMoment(String(value));
   if (format === "perch-size") return parseSize(String(value));
   if (format === "perch-grid") return parseGrid(String(value));
   return mapChildren(schema, value, decodeUnits);
@@ -195,6 +196,7 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 function allowed(schema: TSchema, keyword: string, params: Json, message: string): string {
   const { format, description, enum: values } = schema as Shape;
   if (format === "perch-duration") return 'must be a duration like "250ms", "2s", "5m", "8h" or "30d"';
+  if (format === "perch-moment") return 'must be a time like "00:20", "1:02.500" or "20s"';
   if (format === "perch-size") return 'must be a size like "24KB", "500MB" or "2GB"';
   if (format === "perch-grid") return 'must be columns and rows like "5x5" or "7x4", 64 at most of each';
   switch (keyword) {

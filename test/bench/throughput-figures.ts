@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encodeJpeg } from "../../device/simulator/jpeg.ts";
-import { Camera, lumaOf } from "../../device/simulator/scene.ts";
+import { CellCamera, encodeJpeg, lumaOf } from "../../device/simulator/camera.ts";
+import { DEFAULT_SIZE } from "../../device/simulator/sim-source.ts";
 import { Timeline } from "../../device/simulator/timeline.ts";
 import { engineOf } from "../../service/appliance.ts";
 import type { AnswerSchema } from "../../service/contract/answer.ts";
@@ -141,10 +141,10 @@ const ANSWER: AnswerSchema = {
 
 /** Pictures of one round; another number gives others. */
 function shots(number: number): Shot[] {
-  const camera = new Camera(new Timeline(number + 100));
+  const camera = new CellCamera(new Timeline(number + 100), DEFAULT_SIZE);
   return Array.from({ length: PER_ROUND }, (_, index) => {
-    const pixels = camera.picture(index * 3000);
-    return { jpeg: encodeJpeg(pixels), luma: lumaOf(pixels) };
+    const picture = camera.picture(index * 3000);
+    return { jpeg: encodeJpeg(picture), luma: lumaOf(picture) };
   });
 }
 

@@ -87,7 +87,7 @@ describe("the main path", () => {
     );
     expect(seen.length).toBeGreaterThan(20);
     expect(fits.length / seen.length).toBeGreaterThanOrEqual(0.9);
-    const spoken = sound.heard.flatMap(({ kind }) => (kind.sound === "speech" ? [kind.word as string] : []));
+    const spoken = sound.heard.flatMap(({ what }) => (what.sound === "speech" ? [what.word as string] : []));
     const words = observations("sound").flatMap(({ words }) => (words === "" ? [] : [words]));
     expect(spoken.length).toBeGreaterThan(2);
     expect(

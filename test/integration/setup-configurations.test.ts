@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { loadConfig } from "../../service/config.ts";
 import { repository } from "./setup-checkout.ts";
 
-const examples = readdirSync(join(repository, "config/examples"));
+const examples = readdirSync(join(repository, "config/examples")).filter((name) => name.endsWith(".yaml"));
 const folder = mkdtempSync(join(tmpdir(), "perch-examples-"));
 
 beforeAll(() => vi.stubEnv("MQTT_PASSWORD", "secret"));

@@ -1,14 +1,20 @@
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { Playing } from "../../device/simulator/playing.ts";
+import { readScenario } from "../../device/simulator/scenario.ts";
+import { frameTruth, picturesTruthBetween } from "../../device/simulator/seen.ts";
 import { createSimulatedFeed } from "../../device/simulator/simulated-feed.ts";
 import { CHUNK, CHUNK_SAMPLES, Soundtrack } from "../../device/simulator/sound.ts";
 import { Timeline } from "../../device/simulator/timeline.ts";
 import type { CameraFeed, MicrophoneFeed } from "../../service/contract/config-feeds.ts";
 import type { FeedSource, FeedStatus } from "../../service/contract/feed-source.ts";
 import type { Frame, Sound } from "../../service/contract/media.ts";
+import { imageSize } from "../../service/inference/image-size.ts";
 import { systemClock } from "../../service/kernel/clock.ts";
 import { systemCode } from "../../service/kernel/errors.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
+import { packageRoot } from "../../service/kernel/paths.ts";
 
 const FPS = 10;
 const started: FeedSource[] = [];
@@ -25,12 +31,19 @@ describe("a simulated camera", () => {
     for (const frame of frames) {
       expect(frame.feed).toBe("camera");
       expect(frame.at % (1000 / FPS)).toBe(0);
-      expect(frame.truth).toEqual(timeline.sceneAt(frame.at).truth);
+      expect(frame.truth).toEqual(frameTruth(timeline.sceneAt(frame.at), frame.at));
       expect(frame.jpeg.subarray(0, 3)).toEqual(Buffer.of(0xff, 0xd8, 0xff));
       expect(frame.luma).toMatchObject({ width: 64, height: 36 });
       expect(frame.luma.data).toHaveLength(64 * 36);
     }
-    expect(feed.truth?.(frames[0]?.at ?? 0, frames[1]?.at ?? 0)).toBeUndefined();
+    const [first = 0, second = 0] = [frames[0]?.at, frames[5]?.at];
+    expect(feed.truth?.(first, second)).toEqual(picturesTruthBetween(timeline, first, second));
+  });
+
+  it("sends pictures of the size that is asked for", async () => {
+    const { frames } = open(camera("sim:cell?size=336x192"));
+    await until(() => frames.length >= 1);
+    expect(imageSize(frames[0]?.jpeg ?? Buffer.of())).toMatchObject({ width: 336, height: 192 });
   });
 
   it("sends each frame once, in order, near its time and at most as many as asked for", async () => {
@@ -100,8 +113,32 @@ describe("a simulated microphone", () => {
       expect(sound.samples).toEqual(soundtrack.chunk(sound.at / CHUNK));
     }
     const { from, to } = timeline.stretchAt(sounds[0]?.at ?? 0);
-    expect(feed.truth?.(from, from + 400)).toEqual({ sound: "silence", words: "" });
+    expect(feed.truth?.(from, from + 400)).toMatchObject({ sound: "silence", words: "" });
     expect(feed.truth?.(from, to)).toBeUndefined();
+  });
+});
+
+describe("a scenario's feeds", () => {
+  const file = join(packageRoot, "config/examples/scenarios/clinic-call.yaml");
+  const source = `sim:${file}?size=336x192`;
+
+  it("show and sound as the scenario has it from the moment it began, and agree with each other", async () => {
+    // Somebody falls and calls for help 24 to 30 s after the beginning.
+    const begin = Math.floor(Date.now() / 1000) * 1000 - 23_000;
+    const eye = open(camera(source), begin);
+    const ear = open(microphone(source), begin);
+    await until(() => eye.frames.some(({ truth }) => truth?.lying === true) && ear.sounds.length >= 100);
+    const playing = new Playing(readScenario(file), begin);
+    for (const { at, truth } of eye.frames) expect(truth).toEqual(frameTruth(playing.sceneAt(at), at));
+    const soundtrack = new Soundtrack(playing);
+    for (const { at, samples } of ear.sounds) expect(samples).toEqual(soundtrack.chunk(at / CHUNK));
+    const called = { sound: "speech", words: "help", loudness: "loud", help: true };
+    expect(ear.feed.truth?.(begin + 25_800, begin + 27_200)).toMatchObject(called);
+    expect(eye.feed.truth?.(begin + 25_000, begin + 26_500)).toMatchObject({ people: 2, lying: true });
+  });
+
+  it("are refused with what is wrong with the scenario", () => {
+    expect(() => open(camera("sim:none.yaml"))).toThrow("none.yaml: there is no such file");
   });
 });
 
@@ -113,7 +150,7 @@ interface Opened {
   readonly metrics: Metrics;
 }
 
-function open(config: CameraFeed | MicrophoneFeed): Opened {
+function open(config: CameraFeed | MicrophoneFeed, begin?: number): Opened {
   const frames: Frame[] = [];
   const sounds: Sound[] = [];
   const states: FeedStatus[] = [];
@@ -123,7 +160,8 @@ function open(config: CameraFeed | MicrophoneFeed): Opened {
     sound: (sound: Sound) => sounds.push(sound),
     status: (_feed: string, status: FeedStatus) => states.push(status),
   };
-  const feed = createSimulatedFeed(config, { sink, metrics, clock: systemClock, logger: silentLogger });
+  const parts = { sink, metrics, clock: systemClock, logger: silentLogger };
+  const feed = createSimulatedFeed(config, { ...parts, ...(begin !== undefined && { begin }) });
   started.push(feed);
   feed.start();
   return { feed, frames, sounds, states, metrics };

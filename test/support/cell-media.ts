@@ -2,48 +2,34 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Camera, SIZE } from "../../device/simulator/scene.ts";
-import { CHUNK, Soundtrack } from "../../device/simulator/sound.ts";
+import { CellCamera } from "../../device/simulator/camera.ts";
+import type { SoundSegment } from "../../device/simulator/script.ts";
+import { frameTruth } from "../../device/simulator/seen.ts";
+import { DEFAULT_SIZE } from "../../device/simulator/sim-source.ts";
+import { Soundtrack } from "../../device/simulator/sound.ts";
 import { Timeline } from "../../device/simulator/timeline.ts";
+import type { Truth } from "../../service/contract/media.ts";
 import { wavOf } from "../../service/inference/media-check.ts";
 
 const FPS = 5;
 const timeline = new Timeline(7);
 
 /** An H.264 file of the simulated cell, 5 frames a second, and what each of its frames shows. */
-export function cellVideo(seconds: number): { file: string; truth: ReturnType<typeof truthAt>[] } {
+export function cellVideo(seconds: number): { file: string; truth: Truth[] } {
   const file = join(mkdtempSync(join(tmpdir(), "perch-video-")), "cell.mp4");
-  const camera = new Camera(timeline);
+  const { width, height } = DEFAULT_SIZE;
+  const camera = new CellCamera(timeline, DEFAULT_SIZE);
   const times = Array.from({ length: seconds * FPS }, (_, frame) => (frame * 1000) / FPS);
-  const raw = Buffer.concat(times.map((at) => camera.picture(at)));
-  const input = [
-    "-f",
-    "rawvideo",
-    "-pix_fmt",
-    "rgb24",
-    "-s",
-    `${SIZE}x${SIZE}`,
-    "-r",
-    String(FPS),
-    "-i",
-    "pipe:0",
-  ];
-  execFileSync(
-    "ffmpeg",
-    ["-v", "error", ...input, "-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", file],
-    { input: raw },
-  );
-  return { file, truth: times.map(truthAt) };
+  const raw = Buffer.concat(times.map((at) => Buffer.from(camera.picture(at).rgba)));
+  const input = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", `${width}x${height}`, "-r", String(FPS)];
+  const output = ["-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", file];
+  execFileSync("ffmpeg", ["-v", "error", ...input, "-i", "pipe:0", ...output], { input: raw });
+  return { file, truth: times.map((at) => frameTruth(timeline.sceneAt(at), at)) };
 }
 
-const truthAt = (at: number) => timeline.sceneAt(at).truth;
-
 /** A WAV file of the simulated cell's sound, and the sounds that are heard in it. */
-export function cellSound(seconds: number): { file: string; heard: ReturnType<Timeline["soundsBetween"]> } {
+export function cellSound(seconds: number): { file: string; heard: SoundSegment[] } {
   const file = join(mkdtempSync(join(tmpdir(), "perch-sound-")), "cell.wav");
-  const track = new Soundtrack(timeline);
-  const samples = new Int16Array(seconds * 1000 * 16);
-  for (let at = 0; at < seconds * 1000; at += CHUNK) samples.set(track.chunk(at / CHUNK), at * 16);
-  writeFileSync(file, wavOf(samples));
+  writeFileSync(file, wavOf(new Soundtrack(timeline).between(0, seconds * 1000)));
   return { file, heard: timeline.soundsBetween(0, seconds * 1000) };
 }

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Decoder, encode, type Message } from "../../device/simulator/protocol.ts";
-import { LIGHTS } from "../../device/simulator/timeline.ts";
 import { LUMA_HEIGHT, LUMA_WIDTH } from "../../service/contract/media.ts";
 
 const LUMA = LUMA_WIDTH * LUMA_HEIGHT;
@@ -9,10 +8,8 @@ const at = fc.integer({ min: 0, max: 4_000_000_000_000 });
 const frames = fc.record({
   kind: fc.constant("frame" as const),
   at,
-  truth: fc.record({
-    person: fc.boolean(),
-    light: fc.constantFrom(...LIGHTS),
-    display: fc.integer({ min: 0, max: 99 }),
+  truth: fc.dictionary(fc.string(), fc.oneof(fc.boolean(), fc.integer(), fc.string({ unit: "grapheme" })), {
+    noNullPrototype: true,
   }),
   luma: fc.uint8Array({ minLength: LUMA, maxLength: LUMA }),
   jpeg: fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
