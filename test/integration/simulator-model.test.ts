@@ -28,7 +28,7 @@ async function asked(task: string, items: readonly Item[]): Promise<Tally> {
 
 async function sat(trials: readonly Trial[]): Promise<Tally> {
   const tally = new Tally();
-  await examinee.sit(trials, tally);
+  await examinee.sit(trials, (trial, answer) => tally.add(trial, answer));
   return tally;
 }
 

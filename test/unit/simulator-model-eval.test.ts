@@ -185,7 +185,8 @@ function levelOf(id: string, wrong: Readonly<Record<number, Answer>>): LevelResu
     { file: `small-${id}.gguf`, bytes: 3_000_000 },
     { file: "mmproj.gguf", bytes: 1_234_567 },
   ];
-  return { id, files, tally: tallyOf(asked, wrong), speeds: [SPEED], resident: 130e6 };
+  const tally = tallyOf(asked, wrong);
+  return { id, files, tally, shared: tally, speeds: [SPEED], resident: 130e6 };
 }
 
 const contentOf = (...levels: CardContent["levels"]): CardContent => ({

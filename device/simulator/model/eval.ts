@@ -53,10 +53,10 @@ async function main(): Promise<number> {
   say(`${trials.length} questions, rendered in ${((performance.now() - rendering) / 1000).toFixed(0)} s`);
 
   const [first, ...others] = found;
+  const shared = others.length > 0 ? firstOf(trials, plan, options.others) : trials;
   const timing = { samples, grid: grids[0], count: options.timed };
-  const levels: [LevelResult, ...LevelResult[]] = [await examine(first, trials, timing)];
-  for (const candidate of others)
-    levels.push(await examine(candidate, firstOf(trials, plan, options.others), timing));
+  const levels: [LevelResult, ...LevelResult[]] = [await examine(first, { trials, shared, timing })];
+  for (const candidate of others) levels.push(await examine(candidate, { trials: shared, shared, timing }));
   const content: CardContent = {
     at: new Date(),
     machine: `${machineText()}${busyText()}`,
@@ -73,19 +73,27 @@ async function main(): Promise<number> {
   return short.length > 0 ? 1 : 0;
 }
 
-async function examine(
-  candidate: Candidate,
-  trials: readonly Trial[],
-  timing: { samples: Samples; grid: Grid; count: number },
-): Promise<LevelResult> {
+interface Examination {
+  readonly trials: readonly Trial[];
+  /** Those of them that every level is asked. */
+  readonly shared: readonly Trial[];
+  readonly timing: { readonly samples: Samples; readonly grid: Grid; readonly count: number };
+}
+
+async function examine(candidate: Candidate, { trials, shared, timing }: Examination): Promise<LevelResult> {
   const { level } = candidate;
-  const tally = new Tally();
+  const [tally, sharedTally] = [new Tally(), new Tally()];
+  const isShared = new Set(shared);
   const examinee = new Examinee(candidate);
   const progress = new Progress(level.id, trials.length);
   let resident: number;
   try {
     await examinee.start();
-    await examinee.sit(trials, tally, progress.step);
+    await examinee.sit(trials, (trial, answer) => {
+      tally.add(trial, answer);
+      if (isShared.has(trial)) sharedTally.add(trial, answer);
+      progress.step();
+    });
     resident = examinee.resident();
   } finally {
     await examinee.stop();
@@ -93,7 +101,7 @@ async function examine(
   progress.end();
   const speeds = [await speedOf(candidate, level.threads, timing), await speedOf(candidate, 2, timing)];
   const files = [level.text, level.mmproj].map(({ file, bytes }) => ({ file, bytes }));
-  return { id: level.id, files, tally, speeds, resident };
+  return { id: level.id, files, tally, shared: sharedTally, speeds, resident };
 }
 
 function write(out: string, content: CardContent): void {

@@ -10,6 +10,8 @@ export interface LevelResult {
   /** Its two files. */
   readonly files: readonly { readonly file: string; readonly bytes: number }[];
   readonly tally: Tally;
+  /** Of the questions that every level was asked. */
+  readonly shared: Tally;
   readonly speeds: readonly Speed[];
   /** Of llama-server after all questions, bytes. */
   readonly resident: number;
@@ -128,18 +130,20 @@ function wordingsTable(tally: Tally): string {
 }
 
 function levelsTable(levels: CardContent["levels"]): string {
-  const names = Object.keys(summaryOf(levels[0].tally));
-  const rows = levels.map(({ id, tally }) => [
+  const asked = Object.entries(summaryOf(levels[0].shared)).map(
+    ([name, { of }]) => `${name} (${of.toLocaleString("en")})`,
+  );
+  const rows = levels.map(({ id, shared }) => [
     id,
-    ...Object.values(summaryOf(tally)).map((count) => (count.of === 0 ? "" : percent(shareOf(count)))),
+    ...Object.values(summaryOf(shared)).map((count) => percent(shareOf(count))),
   ]);
-  return table(["level", ...names], rows);
+  return table(["level", ...asked], rows);
 }
 
 /** Whether the levels differ, of questions that both were asked. */
 export function differencesText([first, ...others]: CardContent["levels"]): string {
   if (others.length === 0) return "Only this level was examined.";
-  const compared = others.map(({ id, tally }) => ({ id, ...discordant(tally, first.tally) }));
+  const compared = others.map(({ id, shared }) => ({ id, ...discordant(shared, first.shared) }));
   const lines = compared.map(
     ({ id, asked, gained, lost }) =>
       `${id} had ${lost} of ${asked.toLocaleString("en")} wrong that ${first.id} had right, and ${gained} right that it had wrong`,

@@ -12,7 +12,6 @@ import { Metrics } from "../../../../service/kernel/metrics.ts";
 import { parseAnswer } from "../../../../service/watch/parse-answer.ts";
 import type { Candidate } from "./candidates.ts";
 import type { Item } from "./samples.ts";
-import type { Tally } from "./tally.ts";
 import type { Trial } from "./trial.ts";
 
 /** Ms that the engine may take to load, and that a request may wait and take. */
@@ -84,14 +83,16 @@ export class Examinee {
     }
   }
 
-  /** Asks all, as many at once as the engine has slots with as many waiting, and counts what is right. */
-  async sit(trials: readonly Trial[], tally: Tally, onAnswer: () => void = () => undefined): Promise<void> {
+  /** Asks all, as many at once as the engine has slots with as many waiting. */
+  async sit(
+    trials: readonly Trial[],
+    onAnswer: (trial: Trial, answer: Answer | undefined) => void,
+  ): Promise<void> {
     const waiting = trials[Symbol.iterator]();
     const worker = async () => {
       for (const trial of waiting) {
         const { answer } = await this.ask(trial.item, trial.question, trial.schema);
-        tally.add(trial, answer);
-        onAnswer();
+        onAnswer(trial, answer);
       }
     };
     await Promise.all(Array.from({ length: 2 * this.engine.slots }, worker));
