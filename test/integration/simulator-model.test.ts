@@ -39,33 +39,33 @@ describe.skipIf(grids.length === 1)("the small model", () => {
   it.each(grids.map((grid) => [gridText(grid), grid] as const))(
     "sees pictures of %s patches",
     async (_, grid) => {
-      const tally = await asked("image", samples.take(kind("image", grid), COUNT));
+      const tally = await asked("image", await samples.take(kind("image", grid), COUNT));
       for (const field of taskOf("image").fields)
         expect(shareOf(tally.of("image", field)), field).toBeGreaterThan(FLOOR);
     },
   );
 
   it("sees a lamp blink in two pictures", async () => {
-    const tally = await asked("frames", samples.take(kind("frames"), COUNT));
+    const tally = await asked("frames", await samples.take(kind("frames"), COUNT));
     for (const field of ["light", "blinking"])
       expect(shareOf(tally.of("frames", field)), field).toBeGreaterThan(FLOOR);
   });
 
   it("hears what sounds, and which word is said", async () => {
-    const tally = await asked("sound", samples.take(kind("sound"), 2 * COUNT));
+    const tally = await asked("sound", await samples.take(kind("sound"), 2 * COUNT));
     for (const field of ["sound", "words"])
       expect(shareOf(tally.of("sound", field)), field).toBeGreaterThan(FLOOR);
   });
 
   it("sees and hears at once", async () => {
-    const tally = await asked("both", samples.take(kind("both"), COUNT));
+    const tally = await asked("both", await samples.take(kind("both"), COUNT));
     expect(shareOf(tally.of("both", "all"))).toBeGreaterThan(0.8);
   });
 });
 
 describe("whatever it is asked", () => {
   it("gives an answer to the schema", async () => {
-    const pictures = samples.take(kind("image"), 12);
+    const pictures = await samples.take(kind("image"), 12);
     const tally = await sat([...foreignSchemas(pictures), ...foreignMedia(12, grids[0])]);
     expect(tally.sum("foreign ", "valid")).toEqual({ right: 24, of: 24 });
   });

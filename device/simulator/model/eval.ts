@@ -49,7 +49,7 @@ async function main(): Promise<number> {
   const grids = gridsOf(found[0].level);
   const plan: Plan = { count: options.samples, grids, samples, watches: shippedWatches() };
   const rendering = performance.now();
-  const trials = trialsOfPlan(plan);
+  const trials = await trialsOfPlan(plan);
   say(`${trials.length} questions, rendered in ${((performance.now() - rendering) / 1000).toFixed(0)} s`);
 
   const [first, ...others] = found;

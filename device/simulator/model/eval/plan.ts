@@ -1,8 +1,9 @@
 import { type Grid, gridText } from "../../../../service/contract/grid.ts";
 import { CAMERA_STATES } from "../../world.ts";
+import type { Media } from "../train/sample.ts";
 import { foreignMedia, foreignSchemas } from "./foreign.ts";
-import type { Kind, Samples } from "./samples.ts";
-import { TASKS, taskOf } from "./tasks.ts";
+import type { Item, Kind, Samples } from "./samples.ts";
+import { TASKS, type Task, taskOf } from "./tasks.ts";
 import { type Trial, trialsOf, turns } from "./trial.ts";
 import type { Watch } from "./watches.ts";
 
@@ -31,21 +32,26 @@ const SHARE = {
   foreign: 0.2,
 } as const;
 
-/** All trials, a group after the other. */
-export function trialsOfPlan(plan: Plan): Trial[] {
-  return [
-    ...plan.grids.flatMap((grid) => pictureTrials(plan, grid)),
-    ...cameraTrials(plan),
-    ...frameTrials(plan),
-    ...soundTrials(plan, "known"),
-    ...soundTrials(plan, "new"),
-    ...bothTrials(plan),
-    ...descriptionTrials(plan),
-    ...wordingTrials(plan),
-    ...watchTrials(plan),
-    ...foreignSchemas(plan.samples.take(imageKind(plan.grids[0]), sizeOf(plan, "foreign"))),
-    ...foreignMedia(sizeOf(plan, "foreign"), plan.grids[0]),
-  ];
+/** All trials, a group after the other. Rendering their samples takes half a minute for a count of 1000. */
+export async function trialsOfPlan(plan: Plan): Promise<Trial[]> {
+  const trials: Trial[] = [];
+  for await (const trial of groups(plan)) trials.push(trial);
+  return trials;
+}
+
+async function* groups(plan: Plan): AsyncGenerator<Trial> {
+  for (const grid of plan.grids) yield* pictureTrials(plan, grid);
+  yield* cameraTrials(plan);
+  yield* taskTrials(plan, "frames");
+  yield* soundTrials(plan, "known");
+  yield* soundTrials(plan, "new");
+  yield* taskTrials(plan, "both");
+  yield* descriptionTrials(plan);
+  yield* wordingTrials(plan);
+  yield* watchTrials(plan);
+  const foreign = sizeOf(plan, "foreign");
+  yield* foreignSchemas(await plan.samples.take(imageKind(plan.grids[0]), foreign));
+  yield* foreignMedia(foreign, plan.grids[0]);
 }
 
 /** The trials that a level is asked which is asked `count` where the plan has more. */
@@ -59,104 +65,88 @@ const sizeOf = ({ count }: Plan, share: keyof typeof SHARE): number => Math.ceil
 
 const imageKind = (grid: Grid): Kind => ({ media: "image", grid, voices: "known" });
 
-function pictureTrials(plan: Plan, grid: Grid): Trial[] {
+async function* pictureTrials(plan: Plan, grid: Grid): AsyncGenerator<Trial> {
   const { samples } = plan;
   const kind = imageKind(grid);
   const group = `image ${gridText(grid)}`;
   const image = taskOf("image");
-  const all = trialsOf(samples.take(kind, sizeOf(plan, "image")), {
-    group,
-    task: image,
-    question: turns(image.seen),
-  });
-  const details = ["people", "belt", "desk"].map(taskOf).flatMap((task) => {
+  const all = await samples.take(kind, sizeOf(plan, "image"));
+  yield* trialsOf(all, { group, task: image, question: turns(image.seen) });
+  for (const task of ["people", "belt", "desk"].map(taskOf)) {
     // Only what a task alone asks: person and people are counted where the whole picture is asked.
     const own = task.fields.find((field) => !image.fields.includes(field)) ?? "";
-    const items = samples.where(kind, sizeOf(plan, "details"), (truth) => truth[own] !== undefined);
-    return trialsOf(items, { group: `${group} details`, task, question: turns(task.seen) }).map((trial) => ({
-      ...trial,
-      counted: { [own]: own },
-    }));
-  });
-  return [...all, ...details];
+    const items = await samples.where(kind, sizeOf(plan, "details"), (truth) => truth[own] !== undefined);
+    const trials = trialsOf(items, { group: `${group} details`, task, question: turns(task.seen) });
+    for (const trial of trials) yield { ...trial, counted: { [own]: own } };
+  }
 }
 
-/** As many samples of each state of the camera. */
-function cameraTrials(plan: Plan): Trial[] {
+/** As many samples of each state of the camera, state by state in turn, so that the first ones hold all of them. */
+async function* cameraTrials(plan: Plan): AsyncGenerator<Trial> {
   const task = taskOf("camera");
-  const each = Math.ceil(sizeOf(plan, "camera") / CAMERA_STATES.length);
-  const items = CAMERA_STATES.map((state, index) =>
-    plan.samples.where(
-      imageKind(plan.grids[index % plan.grids.length] ?? plan.grids[0]),
-      each,
-      (truth) => truth.camera === state,
-    ),
-  );
-  // State by state in turn, so that the first ones hold all of them.
-  const mixed = Array.from({ length: each }, (_, i) => items.flatMap((list) => list.slice(i, i + 1))).flat();
-  return trialsOf(mixed, { group: "camera", task, question: turns(task.seen) });
+  const each = Math.ceil(sizeOf(plan, "camera") / CAMERA_STATES.length / plan.grids.length);
+  const lists: (readonly Item[])[] = [];
+  for (const grid of plan.grids)
+    for (const state of CAMERA_STATES)
+      lists.push(await plan.samples.where(imageKind(grid), each, ({ camera }) => camera === state));
+  yield* trialsOf(inTurn(lists), { group: "camera", task, question: turns(task.seen) });
 }
 
-function frameTrials(plan: Plan): Trial[] {
-  const task = taskOf("frames");
-  const items = alternating(plan, { media: "frames", voices: "known" }, sizeOf(plan, "frames"));
-  return trialsOf(items, { group: "frames", task, question: turns(task.seen) });
+/** A task that is measured as a whole, on all grids in turn. */
+async function* taskTrials(plan: Plan, id: "frames" | "both"): AsyncGenerator<Trial> {
+  const task = taskOf(id);
+  const items = await onAllGrids(plan, task.media, sizeOf(plan, id));
+  yield* trialsOf(items, { group: id, task, question: turns(task.seen) });
 }
 
-function soundTrials(plan: Plan, voices: "known" | "new"): Trial[] {
+async function* soundTrials(plan: Plan, voices: "known" | "new"): AsyncGenerator<Trial> {
   const task = taskOf("sound");
-  const kind = { media: "sound", grid: plan.grids[0], voices } as const;
-  const items = plan.samples.take(kind, sizeOf(plan, "sound"));
-  return trialsOf(items, { group: `sound ${voices}`, task, question: turns(task.seen) });
-}
-
-function bothTrials(plan: Plan): Trial[] {
-  const task = taskOf("both");
-  const items = alternating(plan, { media: "both", voices: "known" }, sizeOf(plan, "both"));
-  return trialsOf(items, { group: "both", task, question: turns(task.seen) });
+  const items = await plan.samples.take(
+    { media: "sound", grid: plan.grids[0], voices },
+    sizeOf(plan, "sound"),
+  );
+  yield* trialsOf(items, { group: `sound ${voices}`, task, question: turns(task.seen) });
 }
 
 /** The tasks whose answer is one text that describes all. */
-function descriptionTrials(plan: Plan): Trial[] {
-  return TASKS.filter(({ fields }) => fields.includes("description")).flatMap((task) => {
-    const items = alternating(plan, { media: task.media, voices: "known" }, sizeOf(plan, "description"));
-    return trialsOf(items, { group: `description ${task.media}`, task, question: turns(task.seen) });
-  });
+async function* descriptionTrials(plan: Plan): AsyncGenerator<Trial> {
+  for (const task of TASKS.filter(({ fields }) => fields.includes("description"))) {
+    const items = await onAllGrids(plan, task.media, sizeOf(plan, "description"));
+    yield* trialsOf(items, { group: `description ${task.media}`, task, question: turns(task.seen) });
+  }
 }
 
-/** The same samples with a wording that the model was trained with and with each that it was not. */
-function wordingTrials(plan: Plan): Trial[] {
-  return TASKS.flatMap((task) => {
-    const kind = { media: task.media, grid: plan.grids[0], voices: "known" } as const;
-    const asked = ({ fields }: typeof task) => fields.filter((field) => field !== "person");
-    const items = plan.samples.where(kind, sizeOf(plan, "wording"), (truth) =>
-      asked(task).some((field) => truth[field] !== undefined),
-    );
-    const seen = trialsOf(items, { group: `seen ${task.id}`, task, question: turns(task.seen) });
-    const unseen = task.unseen.flatMap((question) =>
-      trialsOf(items, { group: `unseen ${task.id}: ${question}`, task, question }),
-    );
-    return [...seen, ...unseen];
-  });
+/** The same samples with wordings that the model was trained with and with each that it was not. */
+async function* wordingTrials(plan: Plan): AsyncGenerator<Trial> {
+  for (const task of TASKS) {
+    const items = await answerable(plan, task, sizeOf(plan, "wording"));
+    yield* trialsOf(items, { group: `seen ${task.id}`, task, question: turns(task.seen) });
+    for (const question of task.unseen)
+      yield* trialsOf(items, { group: `unseen ${task.id}: ${question}`, task, question });
+  }
 }
 
-function watchTrials(plan: Plan): Trial[] {
-  return plan.watches.flatMap(({ name, task, question, schema }) => {
-    const kind = { media: task.media, grid: plan.grids[0], voices: "known" } as const;
-    // What it asks beside presence has to be there to be asked: a belt, a desk.
-    const items = plan.samples.where(kind, sizeOf(plan, "watch"), (truth) =>
-      task.fields.every((field) => field === "person" || truth[field] !== undefined),
-    );
-    return trialsOf(items, { group: `watch ${name}`, task, question, schema });
-  });
+async function* watchTrials(plan: Plan): AsyncGenerator<Trial> {
+  for (const { name, task, question, schema } of plan.watches) {
+    const items = await answerable(plan, task, sizeOf(plan, "watch"));
+    yield* trialsOf(items, { group: `watch ${name}`, task, question, schema });
+  }
 }
 
-/** The first samples of each grid in turn. */
-function alternating(plan: Plan, kind: Omit<Kind, "grid">, count: number) {
-  const { grids, samples } = plan;
-  const lists = grids.map((grid) => samples.take({ ...kind, grid }, Math.ceil(count / grids.length)));
-  return Array.from({ length: count }, (_, i) => {
-    const list = lists[i % lists.length] ?? [];
-    return list.slice(Math.floor(i / lists.length)).slice(0, 1);
-  }).flat();
+/** Samples in which there is what a task asks: a belt, a desk; of a broken camera only its state can be asked. */
+function answerable(plan: Plan, { media, fields }: Task, count: number): Promise<readonly Item[]> {
+  const kind = { media, grid: plan.grids[0], voices: "known" } as const;
+  const wanted = fields.length > 1 ? fields.filter((field) => field !== "person") : fields;
+  return plan.samples.where(kind, count, (truth) => wanted.every((field) => truth[field] !== undefined));
 }
+
+async function onAllGrids(plan: Plan, media: Media, count: number): Promise<Item[]> {
+  const each = Math.ceil(count / plan.grids.length);
+  const lists: (readonly Item[])[] = [];
+  for (const grid of plan.grids) lists.push(await plan.samples.take({ media, grid, voices: "known" }, each));
+  return inTurn(lists).slice(0, count);
+}
+
+/** One of each list, then the next of each; the lists are equally long. */
+const inTurn = <T>(lists: readonly (readonly T[])[]): T[] =>
+  (lists[0] ?? []).flatMap((_, i) => lists.flatMap((list) => list.slice(i, i + 1)));

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { type Grid, gridText } from "../../../../service/contract/grid.ts";
 import type { Truth } from "../../../../service/contract/media.ts";
 import { wavOf } from "../../../../service/inference/media-check.ts";
@@ -34,19 +35,23 @@ export class Samples {
   ) {}
 
   /** The first so many samples of a kind. */
-  take(kind: Kind, count: number): readonly Item[] {
+  async take(kind: Kind, count: number): Promise<readonly Item[]> {
     const items = this.itemsOf(kind);
-    while (items.length < count) items.push(...this.batch(kind, items.length / BATCH));
+    while (items.length < count) {
+      items.push(...this.batch(kind, items.length / BATCH));
+      // What the canvas library allocated is given back in turns of the event loop only.
+      await setImmediate();
+    }
     return items.slice(0, count);
   }
 
   /** The first so many samples of a kind that satisfy a condition. */
-  where(kind: Kind, count: number, condition: (truth: Truth) => boolean): readonly Item[] {
+  async where(kind: Kind, count: number, condition: (truth: Truth) => boolean): Promise<readonly Item[]> {
     const found: Item[] = [];
     for (let looked = 0; found.length < count; looked += BATCH) {
       if (looked > 200 * BATCH && found.length === 0)
         throw new Error(`no sample of ${kind.media} is as wanted`);
-      const batch = this.take(kind, looked + BATCH).slice(looked);
+      const batch = (await this.take(kind, looked + BATCH)).slice(looked);
       found.push(...batch.filter(({ truth }) => condition(truth)));
     }
     return found.slice(0, count);

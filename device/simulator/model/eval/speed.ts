@@ -37,7 +37,7 @@ export async function speedOf(
   const examinee = new Examinee(candidate, { threads });
   try {
     await examinee.start();
-    const pictures = samples.take({ media: "image", grid, voices: "known" }, count);
+    const pictures = await samples.take({ media: "image", grid, voices: "known" }, count);
     const image = await timed(examinee, taskOf("image"), pictures);
     const clip = await timed(examinee, taskOf("sound"), samples.clips(CLIP, count));
     return { threads, image, clip, load: examinee.loaded };
