@@ -1,0 +1,60 @@
+import Type, { type Static } from "typebox";
+
+const closed = { additionalProperties: false };
+
+/** A rung of the ladder as the planner sees it on this box. */
+export const Rung = Type.Object(
+  {
+    level: Type.String(),
+    /** Best first: 0 is the first of the ladder. */
+    rank: Type.Integer({ minimum: 0 }),
+    fits: Type.Boolean(),
+    reason: Type.Union([Type.String(), Type.Null()], {
+      description: "Why it does not fit or is out; null where it fits.",
+    }),
+    needs: Type.Array(Type.Object({ memory: Type.String(), bytes: Type.Integer({ minimum: 0 }) }, closed), {
+      description: "What it takes of each pool of memory when it runs.",
+    }),
+    speed: Type.Number({
+      minimum: 0,
+      description: "Estimated or measured answers a second at full pace, relative to rank 0.",
+    }),
+    energy: Type.Number({ minimum: 0, description: "Joules an answer takes, relative to rank 0." }),
+  },
+  closed,
+);
+export type Rung = Static<typeof Rung>;
+
+export const GOVERNOR_MODES = ["auto", "frozen", "manual"] as const;
+
+/** Why the governor decided what it did; stands beside a sentence for people. */
+export const REASONS = [
+  "start",
+  "steady",
+  "heat",
+  "cooler",
+  "memory",
+  "memory_free",
+  "pressure",
+  "throttling",
+  "critical",
+  "no_sensors",
+  "level_failed",
+  "manual",
+] as const;
+export type Reason = (typeof REASONS)[number];
+
+/** What the governor wants: which rung runs, and what share of the time it may work. */
+export const Decision = Type.Object(
+  {
+    level: Type.Union([Type.String(), Type.Null()], {
+      description: "Null: nothing may run now; the gates go on watching.",
+    }),
+    pace: Type.Number({ minimum: 0, maximum: 1, description: "Share of the time that the model may work." }),
+    reason: Type.Enum([...REASONS]),
+    text: Type.String({ description: "The reason for a person, with figures." }),
+    next: Type.Union([Type.String(), Type.Null()], { description: "When it will step up; null at the top." }),
+  },
+  closed,
+);
+export type Decision = Static<typeof Decision>;
