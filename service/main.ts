@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
+import { SIMULATE_HELP, withLivePort } from "./cli/simulate-usage.ts";
 import { configFile, HELP, UsageError, version } from "./cli/usage.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
 
@@ -8,7 +9,7 @@ const text = { type: "string" } as const;
 /** Runs one verb, loading no more than it needs. Resolves to the exit code: 0 well, 1 a fault that was told, 2 a wrong command line. */
 async function main(argv: string[]): Promise<number> {
   const [verb, ...rest] = argv;
-  if (rest.includes("--help") || rest.includes("-h")) return help();
+  if (rest.includes("--help") || rest.includes("-h")) return help(verb);
   switch (verb) {
     case "run": {
       const { config, ...options } = parse(rest, { config: text, for: text, report: text }, 0).values;
@@ -35,6 +36,14 @@ async function main(argv: string[]): Promise<number> {
       const { ask } = await import("./cli/ask.ts");
       return ask({ ...values, question, config: configFile(values.config) });
     }
+    case "simulate": {
+      const options = { seed: text, for: text, size: text, fps: text, out: text, live: text };
+      const { values, positionals } = parse(withLivePort(rest), options, 1);
+      const [what] = positionals;
+      if (what === undefined) throw new UsageError("simulate what? perch simulate SCENARIO.yaml, or cell");
+      const { simulate } = await import("./cli/simulate.ts");
+      return simulate({ ...values, what });
+    }
     case "--version":
     case "-v":
       process.stdout.write(`${version}\n`);
@@ -50,8 +59,8 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-function help(): number {
-  process.stdout.write(HELP);
+function help(verb?: string): number {
+  process.stdout.write(verb === "simulate" ? SIMULATE_HELP : HELP);
   return 0;
 }
 

@@ -19,6 +19,9 @@ export function frameTruth(scene: Scene, at: number): Truth {
   return known(scene, pictureTruth(inPicture(scene), at));
 }
 
+/** The right answers about a scene that stays as it is, of which one saw pictures enough. */
+export const sceneTruth = (scene: Scene): Truth => known(scene, picturesTruth(inPicture(scene)));
+
 /**
  * The right answers about several pictures, of which the oldest was taken at `from` and the newest at `to`,
  * ms of the script: what held all the time. Whether a lamp blinks takes one picture of it lit and one unlit.
@@ -27,7 +30,7 @@ export function picturesTruthBetween(script: Script, from: number, to: number): 
   const steps = Math.ceil((to - from) / STEP);
   const times = [from, ...Array.from({ length: steps }, (_, i) => Math.min(to, from + (i + 1) * STEP))];
   const scenes = times.map((at) => script.sceneAt(at));
-  const [first = {}, ...others] = scenes.map((scene) => known(scene, picturesTruth(inPicture(scene))));
+  const [first = {}, ...others] = scenes.map(sceneTruth);
   const same = without(first, (field) => others.some((other) => other[field] !== first[field]));
   const seen = halfAt(from) !== halfAt(to) || scenes.every(({ blinking }) => !blinking);
   return seen ? same : without(same, (field) => LAMP.includes(field));

@@ -22,6 +22,8 @@ Usage: perch <verb> [options]
   ask "question" [--image F ...] [--audio F] [--schema F] [--config F]
         Ask the model once. --image may be given several times, the oldest picture first.
         --schema: a YAML or JSON file with the answer's fields, as a watch has them.
+  simulate SCENARIO.yaml|cell [--live [PORT] | --out DIR] [--size WxH] [--fps N] [--for DURATION]
+        Check a scenario of the simulated cell and show, serve or write it: perch simulate --help.
   --version, --help
 
 Without --config it is ./config/perch.yaml, or the one that comes with Perch (a simulated cell).
@@ -29,6 +31,7 @@ Without --config it is ./config/perch.yaml, or the one that comes with Perch (a 
   perch run                                     the simulated cell: no camera needed
   perch check config/examples/clinic-kiosk.yaml
   perch ask "What is on the picture?" --image photo.jpg
+  perch simulate config/examples/scenarios/clinic-call.yaml --live
 `;
 
 /** The configuration file to use: the one given, ./config/perch.yaml, or the one that comes with Perch. */

@@ -70,9 +70,14 @@ export function wavOf(samples: Int16Array): Buffer {
     );
   }
   const data = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+  return Buffer.concat([wavHeader(data.length), data]);
+}
+
+/** What goes before so many bytes of samples in a WAV file (mono, 16 kHz, signed 16 bit). */
+export function wavHeader(bytes: number): Buffer {
   const header = Buffer.alloc(WAV_HEADER);
   header.write("RIFF", 0, "latin1");
-  header.writeUInt32LE(WAV_HEADER - 8 + data.length, 4);
+  header.writeUInt32LE(WAV_HEADER - 8 + bytes, 4);
   header.write("WAVEfmt ", 8, "latin1");
   header.writeUInt32LE(16, 16);
   // PCM, one channel.
@@ -83,8 +88,8 @@ export function wavOf(samples: Int16Array): Buffer {
   header.writeUInt16LE(2, 32);
   header.writeUInt16LE(16, 34);
   header.write("data", 36, "latin1");
-  header.writeUInt32LE(data.length, 40);
-  return Buffer.concat([header, data]);
+  header.writeUInt32LE(bytes, 40);
+  return header;
 }
 
 /**
