@@ -5,6 +5,7 @@ import { deliveryFigures } from "./delivery-figures.ts";
 import type { Figure } from "./figure.ts";
 import { recordFigures } from "./record-figures.ts";
 import { cameraFigures, serviceFigures } from "./service-figures.ts";
+import { simulatorFigures } from "./simulator-figures.ts";
 import { throughputFigures } from "./throughput-figures.ts";
 
 /** Parts of every benchmark, in the order in which they run. */
@@ -16,6 +17,7 @@ const BENCHMARKS: Record<string, Record<string, () => Promise<Figure[]>>> = {
     record: recordFigures,
     delivery: deliveryFigures,
   },
+  simulator: { rendering: simulatorFigures },
 };
 
 const [name = "", only] = process.argv.slice(2);
