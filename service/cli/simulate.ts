@@ -1,5 +1,5 @@
 import { Playing } from "../../device/simulator/playing.ts";
-import { readScenario } from "../../device/simulator/scenario.ts";
+import { readScenario, type Scenario } from "../../device/simulator/scenario.ts";
 import type { Script } from "../../device/simulator/script.ts";
 import { DEFAULT_SIZE, parseSimSource, parseSize } from "../../device/simulator/sim-source.ts";
 import { Timeline } from "../../device/simulator/timeline.ts";
@@ -32,6 +32,8 @@ export interface Simulation {
   readonly wished: number | undefined;
   /** Ms where nobody said: the scenario's own. */
   readonly length: number;
+  /** Undefined for the endless cell. */
+  readonly scenario: Scenario | undefined;
   /** What there is at a moment, epoch ms; a scenario begins at `begin`, the cell shows what it does then anyway. */
   readonly script: (begin: number) => Script;
 }
@@ -57,7 +59,7 @@ export async function simulate(options: Options): Promise<number> {
   const simulation = { ...given, ...subject };
   if (options.live !== undefined) {
     const { serveLive } = await import("./simulate-live.ts");
-    return serveLive(simulation, options.live === "" ? undefined : Number(options.live));
+    return serveLive(simulation, portOf(options.live));
   }
   if (options.out !== undefined) {
     const { writeFiles } = await import("./simulate-files.ts");
@@ -68,12 +70,12 @@ export async function simulate(options: Options): Promise<number> {
   return 0;
 }
 
-function subjectOf({ what, seed }: Options): Pick<Simulation, "source" | "length" | "script"> {
+function subjectOf({ what, seed }: Options): Pick<Simulation, "source" | "length" | "scenario" | "script"> {
   if (what === "cell") {
     const source = `sim:cell?seed=${seed ?? "1"}`;
     const parsed = orUsage(() => parseSimSource(source));
     const script = () => new Timeline(parsed.kind === "cell" ? parsed.seed : 1);
-    return { source, length: CELL_LENGTH, script };
+    return { source, length: CELL_LENGTH, scenario: undefined, script };
   }
   if (seed !== undefined)
     throw new UsageError("--seed belongs to cell; a scenario's seed stands in its file");
@@ -81,6 +83,7 @@ function subjectOf({ what, seed }: Options): Pick<Simulation, "source" | "length
   return {
     source: `sim:${what}`,
     length: scenario.length,
+    scenario,
     script: (begin) => new Playing(scenario, begin),
   };
 }
@@ -119,6 +122,15 @@ function fpsOf(text: string | undefined): number | undefined {
   if (!(fps > 0 && fps <= MOST_FPS))
     throw new UsageError(`--fps ${text}: must be above 0 and at most ${MOST_FPS}`);
   return fps;
+}
+
+/** Undefined where none was given. */
+function portOf(text: string): number | undefined {
+  if (text === "") return undefined;
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new UsageError(`--live ${text}: must be a port, 0 to 65535`);
+  return port;
 }
 
 function durationOf(text: string | undefined): number | undefined {
