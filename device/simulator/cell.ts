@@ -40,8 +40,8 @@ function end(reason: string): never {
 
 /** A frame at every whole multiple of `period` ms; those that come too late are left out. */
 async function runCamera(script: Script, { size }: SimSource, period: number): Promise<void> {
-  const { CellCamera, encodeJpeg, lumaOf } = await import("./camera.ts");
-  const { frameTruth } = await import("./seen.ts");
+  const { CellCamera, encodeJpeg, lumaOf } = await import("./camera/camera.ts");
+  const { frameTruth } = await import("./course/seen.ts");
   const camera = new CellCamera(script, size);
   everyPeriod(period, (count) => {
     const at = Math.round(count * period);
@@ -53,7 +53,7 @@ async function runCamera(script: Script, { size }: SimSource, period: number): P
 
 /** Every chunk as it ends; after a hold-up at most the last ten seconds. */
 async function runMicrophone(script: Script): Promise<void> {
-  const { CHUNK, Soundtrack } = await import("./sound.ts");
+  const { CHUNK, Soundtrack } = await import("./sound/sound.ts");
   const soundtrack = new Soundtrack(script);
   let next = Math.floor(Date.now() / CHUNK);
   everyPeriod(CHUNK, (count) => {

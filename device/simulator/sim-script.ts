@@ -1,10 +1,10 @@
 import { ConfigError } from "../../service/kernel/config-file.ts";
 import { isPerchError } from "../../service/kernel/errors.ts";
-import { Playing } from "./playing.ts";
-import { readScenario } from "./scenario.ts";
+import { Playing } from "./course/playing.ts";
+import { readScenario } from "./course/scenario.ts";
+import { Timeline } from "./course/timeline.ts";
 import type { Script } from "./script.ts";
 import { parseSimSource, type SimSource } from "./sim-source.ts";
-import { Timeline } from "./timeline.ts";
 
 /**
  * What a source shows, by epoch ms; a scenario begins at `begin`. Throws CONFIG_INVALID with all that is

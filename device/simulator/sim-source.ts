@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { PerchError } from "../../service/kernel/errors.ts";
-import type { PictureSize } from "./place.ts";
+import type { PictureSize } from "./camera/place.ts";
 
 /** What a `sim:` source asks for. A camera and a microphone of the same one belong together. */
 export type SimSource = CellSource | ScenarioSource;

@@ -13,9 +13,9 @@ import {
   type RunningChild,
   SupervisedProcess,
 } from "../../service/kernel/supervised-process.ts";
+import { picturesTruthBetween } from "./course/seen.ts";
 import { Decoder, type Message } from "./protocol.ts";
 import type { Script } from "./script.ts";
-import { picturesTruthBetween } from "./seen.ts";
 import { scriptOf } from "./sim-script.ts";
 import { parseSimSource, type SimSource, simSourceText } from "./sim-source.ts";
 

@@ -1,6 +1,6 @@
+import { sceneTruth } from "../../device/simulator/course/seen.ts";
 import type { Script, SoundEvent, SoundSegment } from "../../device/simulator/script.ts";
-import { sceneTruth } from "../../device/simulator/seen.ts";
-import { heardOf } from "../../device/simulator/sound.ts";
+import { heardOf } from "../../device/simulator/sound/sound.ts";
 import { soundTruth } from "../../device/simulator/world.ts";
 import type { Truth } from "../contract/media.ts";
 import { momentText } from "../contract/units.ts";

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import Fastify, { type FastifyInstance } from "fastify";
-import { CellCamera, encodeJpeg } from "../../device/simulator/camera.ts";
+import { CellCamera, encodeJpeg } from "../../device/simulator/camera/camera.ts";
+import { frameTruth } from "../../device/simulator/course/seen.ts";
 import type { Script } from "../../device/simulator/script.ts";
-import { frameTruth } from "../../device/simulator/seen.ts";
-import { CHUNK, heardOf, Soundtrack } from "../../device/simulator/sound.ts";
+import { CHUNK, heardOf, Soundtrack } from "../../device/simulator/sound/sound.ts";
 import { soundTruth } from "../../device/simulator/world.ts";
 import { momentText } from "../contract/units.ts";
 import { messageOf, systemCode } from "../kernel/errors.ts";

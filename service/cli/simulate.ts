@@ -1,8 +1,8 @@
-import { Playing } from "../../device/simulator/playing.ts";
-import { readScenario, type Scenario } from "../../device/simulator/scenario.ts";
+import { Playing } from "../../device/simulator/course/playing.ts";
+import { readScenario, type Scenario } from "../../device/simulator/course/scenario.ts";
+import { Timeline } from "../../device/simulator/course/timeline.ts";
 import type { Script } from "../../device/simulator/script.ts";
 import { DEFAULT_SIZE, parseSimSource, parseSize } from "../../device/simulator/sim-source.ts";
-import { Timeline } from "../../device/simulator/timeline.ts";
 import { parseDuration } from "../contract/units.ts";
 import { ConfigError } from "../kernel/config-file.ts";
 import { messageOf } from "../kernel/errors.ts";

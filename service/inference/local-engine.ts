@@ -141,6 +141,12 @@ export class LocalEngine implements Engine {
     if (!(await this.until(() => this.life?.up === true, signal))) throw this.unavailable();
   }
 
+  /** Its health once it answers or says why it cannot, or when the signal aborts. */
+  async settled(signal: AbortSignal): Promise<Health> {
+    await this.until(() => this.state.state !== "starting", signal);
+    return this.health();
+  }
+
   async ask(prompt: Prompt, signal: AbortSignal): Promise<Reply> {
     const life = this.life;
     if (!life?.up) throw this.unavailable();

@@ -1,6 +1,6 @@
-import { CellCamera, encodeJpeg, lumaOf } from "../../device/simulator/camera.ts";
-import { CHUNK, Soundtrack } from "../../device/simulator/sound.ts";
-import { Timeline } from "../../device/simulator/timeline.ts";
+import { CellCamera, encodeJpeg, lumaOf } from "../../device/simulator/camera/camera.ts";
+import { Timeline } from "../../device/simulator/course/timeline.ts";
+import { CHUNK, Soundtrack } from "../../device/simulator/sound/sound.ts";
 import type { Figure } from "./figure.ts";
 
 /** Ms of the cell that are rendered, after a start that is not counted. */

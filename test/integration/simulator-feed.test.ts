@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { Playing } from "../../device/simulator/playing.ts";
-import { readScenario } from "../../device/simulator/scenario.ts";
-import { frameTruth, picturesTruthBetween } from "../../device/simulator/seen.ts";
+import { Playing } from "../../device/simulator/course/playing.ts";
+import { readScenario } from "../../device/simulator/course/scenario.ts";
+import { frameTruth, picturesTruthBetween } from "../../device/simulator/course/seen.ts";
+import { Timeline } from "../../device/simulator/course/timeline.ts";
 import { createSimulatedFeed } from "../../device/simulator/simulated-feed.ts";
-import { CHUNK, CHUNK_SAMPLES, Soundtrack } from "../../device/simulator/sound.ts";
-import { Timeline } from "../../device/simulator/timeline.ts";
+import { CHUNK, CHUNK_SAMPLES, Soundtrack } from "../../device/simulator/sound/sound.ts";
 import type { CameraFeed, MicrophoneFeed } from "../../service/contract/config-feeds.ts";
 import type { FeedSource, FeedStatus } from "../../service/contract/feed-source.ts";
 import type { Frame, Sound } from "../../service/contract/media.ts";

@@ -7,7 +7,7 @@ import { shareOf } from "../../device/simulator/model/eval/statistics.ts";
 import { Tally } from "../../device/simulator/model/eval/tally.ts";
 import { taskOf } from "../../device/simulator/model/eval/tasks.ts";
 import { type Trial, trialsOf, turns } from "../../device/simulator/model/eval/trial.ts";
-import { shippedVoices } from "../../device/simulator/voices.ts";
+import { shippedVoices } from "../../device/simulator/sound/voices.ts";
 import { gridText } from "../../service/contract/grid.ts";
 
 /** Well beneath the card's figures, and far above what a model answers that does not see or hear. */

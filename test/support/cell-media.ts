@@ -2,12 +2,12 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CellCamera } from "../../device/simulator/camera.ts";
+import { CellCamera } from "../../device/simulator/camera/camera.ts";
+import { frameTruth } from "../../device/simulator/course/seen.ts";
+import { Timeline } from "../../device/simulator/course/timeline.ts";
 import type { SoundSegment } from "../../device/simulator/script.ts";
-import { frameTruth } from "../../device/simulator/seen.ts";
 import { DEFAULT_SIZE } from "../../device/simulator/sim-source.ts";
-import { Soundtrack } from "../../device/simulator/sound.ts";
-import { Timeline } from "../../device/simulator/timeline.ts";
+import { Soundtrack } from "../../device/simulator/sound/sound.ts";
 import type { Truth } from "../../service/contract/media.ts";
 import { wavOf } from "../../service/inference/media-check.ts";
 

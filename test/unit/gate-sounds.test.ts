@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { shippedVoices, voiceNames } from "../../device/simulator/voices.ts";
+import { shippedVoices, voiceNames } from "../../device/simulator/sound/voices.ts";
 import { WORDS } from "../../device/simulator/world.ts";
 import type { SoundGate, VoiceGate } from "../../service/contract/config-feeds.ts";
 import { SAMPLE_RATE, type Sound } from "../../service/contract/media.ts";

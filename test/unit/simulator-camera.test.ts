@@ -1,8 +1,14 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CellCamera, encodeJpeg, lumaOf, type Picture, render } from "../../device/simulator/camera.ts";
-import { KNOWN_WALLS, NEW_WALLS, type PictureSize, placeOf } from "../../device/simulator/place.ts";
+import {
+  CellCamera,
+  encodeJpeg,
+  lumaOf,
+  type Picture,
+  render,
+} from "../../device/simulator/camera/camera.ts";
+import { KNOWN_WALLS, NEW_WALLS, type PictureSize, placeOf } from "../../device/simulator/camera/place.ts";
 import { Random } from "../../device/simulator/random.ts";
 import type { Script } from "../../device/simulator/script.ts";
 import { CAMERA_STATES, LIGHTS, type Scene } from "../../device/simulator/world.ts";

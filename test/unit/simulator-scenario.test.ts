@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { Playing } from "../../device/simulator/playing.ts";
-import { readScenario, type Scenario } from "../../device/simulator/scenario.ts";
+import { Playing } from "../../device/simulator/course/playing.ts";
+import { readScenario, type Scenario } from "../../device/simulator/course/scenario.ts";
 import { ConfigError } from "../../service/kernel/config-file.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../device/simulator/random.ts";
 import { NOISE_ABOVE, SILENCE_BELOW } from "../../device/simulator/script.ts";
-import { dbOf, rms } from "../../device/simulator/sound-filters.ts";
-import { FRAME, type SampleOptions, soundSample, TARGET } from "../../device/simulator/sound-sample.ts";
-import { shippedVoices } from "../../device/simulator/voices.ts";
+import { dbOf, rms } from "../../device/simulator/sound/sound-filters.ts";
+import { FRAME, type SampleOptions, soundSample, TARGET } from "../../device/simulator/sound/sound-sample.ts";
+import { shippedVoices } from "../../device/simulator/sound/voices.ts";
 import { type Heard, LOUDNESS, NOISES, WORDS } from "../../device/simulator/world.ts";
 
 const HARD: SampleOptions = { split: "train", difficulty: 1, voices: "known" };

@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { dbOf, loudest } from "../../device/simulator/sound-filters.ts";
-import { recordingLength, shippedVoices, voiceNames } from "../../device/simulator/voices.ts";
+import { dbOf, loudest } from "../../device/simulator/sound/sound-filters.ts";
+import { recordingLength, shippedVoices, voiceNames } from "../../device/simulator/sound/voices.ts";
 import { WORDS } from "../../device/simulator/world.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";
 

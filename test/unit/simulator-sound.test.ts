@@ -7,12 +7,12 @@ import {
   type SoundEvent,
   type SoundSegment,
 } from "../../device/simulator/script.ts";
-import { CHUNK_SAMPLES, eventSamples, heardOf, Soundtrack } from "../../device/simulator/sound.ts";
-import { alarm } from "../../device/simulator/sound-alarm.ts";
-import { dbOf, filter, loudest, rms } from "../../device/simulator/sound-filters.ts";
-import { noise } from "../../device/simulator/sound-noise.ts";
-import { SPEECH_LEVELS, speech } from "../../device/simulator/sound-speech.ts";
-import { recordingLength, shippedVoices } from "../../device/simulator/voices.ts";
+import { CHUNK_SAMPLES, eventSamples, heardOf, Soundtrack } from "../../device/simulator/sound/sound.ts";
+import { alarm } from "../../device/simulator/sound/sound-alarm.ts";
+import { dbOf, filter, loudest, rms } from "../../device/simulator/sound/sound-filters.ts";
+import { noise } from "../../device/simulator/sound/sound-noise.ts";
+import { SPEECH_LEVELS, speech } from "../../device/simulator/sound/sound-speech.ts";
+import { recordingLength, shippedVoices } from "../../device/simulator/sound/voices.ts";
 import { LOUDNESS, NOISES, WORDS } from "../../device/simulator/world.ts";
 
 const HELP: SoundEvent = { sound: "speech", word: "help", voice: "us", loudness: "normal", speed: 1 };

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { frameTruth } from "../../device/simulator/seen.ts";
-import { STRETCH, type Stretch, stretchOf, Timeline } from "../../device/simulator/timeline.ts";
-import { isLying, isWalking } from "../../device/simulator/visits.ts";
-import { voiceNames } from "../../device/simulator/voices.ts";
+import { frameTruth } from "../../device/simulator/course/seen.ts";
+import { STRETCH, type Stretch, stretchOf, Timeline } from "../../device/simulator/course/timeline.ts";
+import { isLying, isWalking } from "../../device/simulator/course/visits.ts";
+import { voiceNames } from "../../device/simulator/sound/voices.ts";
 import {
   BELTS,
   CALLS,

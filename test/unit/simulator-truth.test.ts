@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { clipTruth } from "../../device/simulator/heard.ts";
+import { clipTruth } from "../../device/simulator/course/heard.ts";
+import { frameTruth, picturesTruthBetween } from "../../device/simulator/course/seen.ts";
 import type { Script, SoundSegment } from "../../device/simulator/script.ts";
-import { frameTruth, picturesTruthBetween } from "../../device/simulator/seen.ts";
 import type { Person, Scene } from "../../device/simulator/world.ts";
 
 const SCENE: Scene = { people: [], light: "green", blinking: false, display: 42, camera: "ok" };

@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { type Grid, parseGrid } from "../../../service/contract/grid.ts";
 import { messageOf } from "../../../service/kernel/errors.ts";
 import { packageRoot } from "../../../service/kernel/paths.ts";
-import { shippedVoices, TRAINING_VOICES, VoiceBank } from "../voices.ts";
+import { shippedVoices, TRAINING_VOICES, VoiceBank } from "../sound/voices.ts";
 import { type Candidate, candidates, gridsOf } from "./eval/candidates.ts";
 import { type CardContent, type LevelResult, renderCard, tablesText } from "./eval/card.ts";
 import { Examinee } from "./eval/examinee.ts";

@@ -4,7 +4,7 @@ import type { AnswerSchema } from "../../../../service/contract/answer.ts";
 import type { Grid } from "../../../../service/contract/grid.ts";
 import { PATCH, SAMPLE_RATE } from "../../../../service/contract/media.ts";
 import { wavOf } from "../../../../service/inference/media-check.ts";
-import { encodeJpeg, type Picture } from "../../camera.ts";
+import { encodeJpeg, type Picture } from "../../camera/camera.ts";
 import { Random } from "../../random.ts";
 import type { Item } from "./samples.ts";
 import { schemaOf, taskOf } from "./tasks.ts";

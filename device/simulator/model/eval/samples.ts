@@ -2,9 +2,9 @@ import { setImmediate } from "node:timers/promises";
 import { type Grid, gridText } from "../../../../service/contract/grid.ts";
 import type { Truth } from "../../../../service/contract/media.ts";
 import { wavOf } from "../../../../service/inference/media-check.ts";
-import { encodeJpeg } from "../../camera.ts";
+import { encodeJpeg } from "../../camera/camera.ts";
 import { Random } from "../../random.ts";
-import type { VoiceBank, VoiceSplit } from "../../voices.ts";
+import type { VoiceBank, VoiceSplit } from "../../sound/voices.ts";
 import { clipLength, type Media, sampleBatch } from "../train/sample.ts";
 
 /** One held-out sample, encoded as the service sends it to the engine. */

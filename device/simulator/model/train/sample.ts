@@ -1,10 +1,10 @@
 import { PATCH, SAMPLE_RATE, type Truth } from "../../../../service/contract/media.ts";
-import { type Picture, render } from "../../camera.ts";
-import type { Landmarks } from "../../paint.ts";
-import { KNOWN_WALLS, NEW_WALLS, type Point, placeOf } from "../../place.ts";
+import { type Picture, render } from "../../camera/camera.ts";
+import type { Landmarks } from "../../camera/paint.ts";
+import { KNOWN_WALLS, NEW_WALLS, type Point, placeOf } from "../../camera/place.ts";
 import { Random } from "../../random.ts";
-import { soundSample } from "../../sound-sample.ts";
-import type { VoiceBank } from "../../voices.ts";
+import { soundSample } from "../../sound/sound-sample.ts";
+import type { VoiceBank } from "../../sound/voices.ts";
 import {
   BELTS,
   BLINK,

@@ -13,7 +13,7 @@ import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { PATCH } from "../../../../service/contract/media.ts";
 import { Random } from "../../random.ts";
-import { VoiceBank } from "../../voices.ts";
+import { VoiceBank } from "../../sound/voices.ts";
 import { type Batch, clipLength, type Grid, type Media, sampleBatch } from "./sample.ts";
 
 const GRIDS: readonly [Grid, Grid] = [

@@ -1,6 +1,6 @@
 /** Alarms, made up anew each time: loud pure tones of 500 to 2,800 Hz that beat, alternate, sweep or ring. */
-import { SAMPLE_RATE } from "../../service/contract/media.ts";
-import type { Random } from "./random.ts";
+import { SAMPLE_RATE } from "../../../service/contract/media.ts";
+import type { Random } from "../random.ts";
 import { made } from "./sound-filters.ts";
 import type { Recipes } from "./sound-noise.ts";
 

@@ -1,10 +1,10 @@
 /** What is to be heard in a minute of the timeline. */
-import type { Random } from "./random.ts";
-import { NOISE_ABOVE, type SoundEvent, type SoundSegment } from "./script.ts";
-import { SPEECH_LEVELS } from "./sound-speech.ts";
+import type { Random } from "../random.ts";
+import { NOISE_ABOVE, type SoundEvent, type SoundSegment } from "../script.ts";
+import { SPEECH_LEVELS } from "../sound/sound-speech.ts";
+import { recordingLength, voiceNames } from "../sound/voices.ts";
+import { CALLS, LOUDNESS, NOISES, WORDS, type Word } from "../world.ts";
 import { isHere, isWalking, type Span, type Visit } from "./visits.ts";
-import { recordingLength, voiceNames } from "./voices.ts";
-import { CALLS, LOUDNESS, NOISES, WORDS, type Word } from "./world.ts";
 
 /** Ms. */
 const QUIET_BETWEEN = 1500;

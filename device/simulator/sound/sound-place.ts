@@ -1,7 +1,7 @@
 /** What a place adds to sounds: its echo, and the microphone's own hiss between them. */
-import { SAMPLE_RATE } from "../../service/contract/media.ts";
-import type { Random } from "./random.ts";
-import { SILENCE_BELOW } from "./script.ts";
+import { SAMPLE_RATE } from "../../../service/contract/media.ts";
+import type { Random } from "../random.ts";
+import { SILENCE_BELOW } from "../script.ts";
 import { gainOf, white } from "./sound-filters.ts";
 
 /** One way round the walls: so many samples later, so much softer. */

@@ -1,8 +1,8 @@
 import type { SKRSContext2D } from "@napi-rs/canvas";
+import { Random } from "../random.ts";
+import type { Person } from "../world.ts";
 import type { Colour, Shade } from "./colour.ts";
 import type { Place, Point } from "./place.ts";
-import { Random } from "./random.ts";
-import type { Person } from "./world.ts";
 
 const SKINS: readonly [Colour, ...Colour[]] = [
   [224, 180, 150],

@@ -1,7 +1,7 @@
 /** What happens before the camera in a minute of the timeline. */
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
+import { BELTS, CAMERA_STATES, LIGHTS, MOST_PEOPLE, type Scene, THINGS, type Thing } from "../world.ts";
 import { freeSide, freeSpot, isLying, type Side, type Span, type Visit, type VisitDraft } from "./visits.ts";
-import { BELTS, CAMERA_STATES, LIGHTS, MOST_PEOPLE, type Scene, THINGS, type Thing } from "./world.ts";
 
 export type Shown = Omit<Scene, "people">;
 

@@ -1,14 +1,14 @@
 /** Clips to train the small model with, and to find out what it hears, with the right answers. */
-import { SAMPLE_RATE } from "../../service/contract/media.ts";
-import type { Random } from "./random.ts";
-import { NOISE_ABOVE, SILENCE_BELOW } from "./script.ts";
+import { SAMPLE_RATE } from "../../../service/contract/media.ts";
+import type { Random } from "../random.ts";
+import { NOISE_ABOVE, SILENCE_BELOW } from "../script.ts";
+import { type Heard, LOUDNESS, NOISES, WORDS } from "../world.ts";
 import { alarm } from "./sound-alarm.ts";
 import { faded, gainOf, leveled, loudest, mix, rms, to16Bit } from "./sound-filters.ts";
 import { noise, type Recipes } from "./sound-noise.ts";
 import { echoing, echoOf, hiss, hissLevel } from "./sound-place.ts";
 import { speech } from "./sound-speech.ts";
 import type { Take, VoiceBank, VoiceSplit } from "./voices.ts";
-import { type Heard, LOUDNESS, NOISES, WORDS } from "./world.ts";
 
 export interface SampleOptions {
   /** Noises and alarms made as those that the model is trained with, or as it never hears them. */

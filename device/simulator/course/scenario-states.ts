@@ -1,4 +1,4 @@
-import type { Issue } from "../../service/kernel/config-file.ts";
+import type { Issue } from "../../../service/kernel/config-file.ts";
 import type { ScenarioEvent, ScenarioFile } from "./scenario-schema.ts";
 import type { Shown } from "./timeline-scene.ts";
 

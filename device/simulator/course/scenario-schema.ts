@@ -1,10 +1,10 @@
 /** What a scenario's file may hold; scenario.ts reads it. */
 import Type, { type Static } from "typebox";
-import { Duration, Moment } from "../../service/contract/units.ts";
-import { NOISE_ABOVE } from "./script.ts";
+import { Duration, Moment } from "../../../service/contract/units.ts";
+import { NOISE_ABOVE } from "../script.ts";
+import { BELTS, CAMERA_STATES, LIGHTS, LOUDNESS, MOST_PEOPLE, NOISES, THINGS, WORDS } from "../world.ts";
 import { FURNITURE } from "./timeline-scene.ts";
 import { SPOTS } from "./visits.ts";
-import { BELTS, CAMERA_STATES, LIGHTS, LOUDNESS, MOST_PEOPLE, NOISES, THINGS, WORDS } from "./world.ts";
 
 const closed = { additionalProperties: false };
 

@@ -1,5 +1,8 @@
 import { type Canvas, createCanvas, ImageData, type SKRSContext2D } from "@napi-rs/canvas";
-import { LUMA_HEIGHT, LUMA_WIDTH } from "../../service/contract/media.ts";
+import { LUMA_HEIGHT, LUMA_WIDTH } from "../../../service/contract/media.ts";
+import { Random } from "../random.ts";
+import type { Script } from "../script.ts";
+import type { CameraState, Scene } from "../world.ts";
 import { type Colour, css, each } from "./colour.ts";
 import { type Landmarks, paint } from "./paint.ts";
 import {
@@ -11,9 +14,6 @@ import {
   placeOf,
   type Sensor,
 } from "./place.ts";
-import { Random } from "./random.ts";
-import type { Script } from "./script.ts";
-import type { CameraState, Scene } from "./world.ts";
 
 export interface Picture extends PictureSize {
   /** Row by row; red, green, blue and 255. */

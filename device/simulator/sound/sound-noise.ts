@@ -3,10 +3,10 @@
  * bounds: a hum has most of its power below 2 kHz or is plainly white and wavers slowly, a hiss has next to
  * nothing below 2.5 kHz, a grinding rattles 8 to 40 times a second, by more than half.
  */
-import { SAMPLE_RATE } from "../../service/contract/media.ts";
-import type { Random } from "./random.ts";
+import { SAMPLE_RATE } from "../../../service/contract/media.ts";
+import type { Random } from "../random.ts";
+import type { Noise } from "../world.ts";
 import { filter, gainOf, made, mix, rms, white } from "./sound-filters.ts";
-import type { Noise } from "./world.ts";
 
 /** Those that the small model is trained with, or those that it never is. */
 export type Recipes = "train" | "held-out";

@@ -1,17 +1,17 @@
 /** A course of things that somebody wrote down, as docs/simulator.md describes it. */
 import Type from "typebox";
-import type { Truth } from "../../service/contract/media.ts";
-import { type Issue, readConfigFile } from "../../service/kernel/config-file.ts";
-import { decodeUnits, fillDefaults, isObject, schemaIssues } from "../../service/kernel/config-schema.ts";
+import type { Truth } from "../../../service/contract/media.ts";
+import { type Issue, readConfigFile } from "../../../service/kernel/config-file.ts";
+import { decodeUnits, fillDefaults, isObject, schemaIssues } from "../../../service/kernel/config-schema.ts";
+import type { Script, Setting, SoundSegment } from "../script.ts";
+import type { Scene } from "../world.ts";
 import { clipTruth } from "./heard.ts";
 import { orderIssues } from "./scenario-order.ts";
 import { scenarioPeople } from "./scenario-people.ts";
 import { ScenarioFile } from "./scenario-schema.ts";
 import { scenarioSounds } from "./scenario-sounds.ts";
 import { furnitureIssues, type Look, type LookFrom, scenarioStates } from "./scenario-states.ts";
-import type { Script, Setting, SoundSegment } from "./script.ts";
 import { peopleAt, type Visit } from "./visits.ts";
-import type { Scene } from "./world.ts";
 
 /** Shortest and longest scenario, ms. */
 const LENGTH = { least: 1000, most: 24 * 3_600_000 } as const;

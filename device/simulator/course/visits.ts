@@ -1,6 +1,6 @@
 /** People who walk into a cell, stand there, fall, rise and leave: where each of them is at a moment. */
-import type { Random } from "./random.ts";
-import type { Person } from "./world.ts";
+import type { Random } from "../random.ts";
+import type { Person } from "../world.ts";
 
 /** Ms of a script, from <= t < to. */
 export interface Span {

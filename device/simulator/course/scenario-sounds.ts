@@ -1,9 +1,9 @@
-import { momentText } from "../../service/contract/units.ts";
-import type { Issue } from "../../service/kernel/config-file.ts";
-import { Random } from "./random.ts";
+import { momentText } from "../../../service/contract/units.ts";
+import type { Issue } from "../../../service/kernel/config-file.ts";
+import { Random } from "../random.ts";
+import type { SoundEvent, SoundSegment } from "../script.ts";
+import { recordingLength, voiceNames } from "../sound/voices.ts";
 import type { ScenarioEvent, ScenarioFile } from "./scenario-schema.ts";
-import type { SoundEvent, SoundSegment } from "./script.ts";
-import { recordingLength, voiceNames } from "./voices.ts";
 
 /** Ms and dBFS where an event says nothing else. */
 const NOISE_LENGTH = 3000;

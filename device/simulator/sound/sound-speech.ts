@@ -5,9 +5,9 @@
  * 8 to 15 % higher, brighter and driven into soft clipping, a quiet one darker; so they are told apart where
  * levels are not heard, as in the model's audio projector.
  */
-import type { Random } from "./random.ts";
+import type { Random } from "../random.ts";
+import type { Loudness } from "../world.ts";
 import { filter, leveled, loudest, made } from "./sound-filters.ts";
-import type { Loudness } from "./world.ts";
 
 /** Of the loudest 100 ms, dBFS. */
 export const SPEECH_LEVELS: Record<Loudness, readonly [number, number]> = {

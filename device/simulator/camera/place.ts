@@ -1,5 +1,5 @@
+import type { Random } from "../random.ts";
 import { type Colour, each } from "./colour.ts";
-import type { Random } from "./random.ts";
 
 /** Pixels, from the upper left. */
 export type Point = readonly [x: number, y: number];

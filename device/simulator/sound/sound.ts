@@ -1,14 +1,14 @@
 /** What the microphone of a simulated cell hears. */
-import { SAMPLE_RATE } from "../../service/contract/media.ts";
-import { Random } from "./random.ts";
-import type { Script, SoundEvent, SoundSegment } from "./script.ts";
+import { SAMPLE_RATE } from "../../../service/contract/media.ts";
+import { Random } from "../random.ts";
+import type { Script, SoundEvent, SoundSegment } from "../script.ts";
+import type { Heard } from "../world.ts";
 import { alarm } from "./sound-alarm.ts";
 import { faded, leveled, mix, to16Bit } from "./sound-filters.ts";
 import { noise } from "./sound-noise.ts";
 import { echoing, echoOf, hiss, hissLevel, LONGEST_ECHO } from "./sound-place.ts";
 import { speech } from "./sound-speech.ts";
 import { shippedVoices } from "./voices.ts";
-import type { Heard } from "./world.ts";
 
 /** Ms of sound in one chunk, and its samples. */
 export const CHUNK = 20;

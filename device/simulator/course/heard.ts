@@ -1,9 +1,9 @@
 /** What somebody who heard only a clip could rightly say, of a script that knows more. */
-import type { Truth } from "../../service/contract/media.ts";
-import type { SoundSegment } from "./script.ts";
-import { heardOf } from "./sound.ts";
-import { SPEECH_LEVELS } from "./sound-speech.ts";
-import { soundTruth } from "./world.ts";
+import type { Truth } from "../../../service/contract/media.ts";
+import type { SoundSegment } from "../script.ts";
+import { heardOf } from "../sound/sound.ts";
+import { SPEECH_LEVELS } from "../sound/sound-speech.ts";
+import { soundTruth } from "../world.ts";
 
 /** Share of a sound that a clip must hold for the clip to be about that sound. */
 const HEARD = 0.8;

@@ -1,11 +1,11 @@
-import type { Truth } from "../../service/contract/media.ts";
+import type { Truth } from "../../../service/contract/media.ts";
+import { Random } from "../random.ts";
+import type { Script, Setting, SoundSegment } from "../script.ts";
+import type { Scene } from "../world.ts";
 import { clipTruth } from "./heard.ts";
-import { Random } from "./random.ts";
-import type { Script, Setting, SoundSegment } from "./script.ts";
 import { type CellState, FURNITURE, type Furniture, stretchStates } from "./timeline-scene.ts";
 import { stretchSounds } from "./timeline-sounds.ts";
 import { peopleAt, type Visit } from "./visits.ts";
-import type { Scene } from "./world.ts";
 
 /** A minute of the cell: one place and one hour of the day, then others. */
 export interface Stretch extends Setting {

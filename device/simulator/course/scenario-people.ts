@@ -1,9 +1,9 @@
-import { momentText } from "../../service/contract/units.ts";
-import type { Issue } from "../../service/kernel/config-file.ts";
-import { Random } from "./random.ts";
+import { momentText } from "../../../service/contract/units.ts";
+import type { Issue } from "../../../service/kernel/config-file.ts";
+import { Random } from "../random.ts";
+import { MOST_PEOPLE } from "../world.ts";
 import type { ScenarioEvent, ScenarioFile } from "./scenario-schema.ts";
 import { freeSide, freeSpot, isHere, isLying, isWalking, type VisitDraft } from "./visits.ts";
-import { MOST_PEOPLE } from "./world.ts";
 
 /** Ms from beyond the picture to the spot, and back. */
 export const WALK = 2000;

@@ -1,8 +1,8 @@
-import type { Truth } from "../../service/contract/media.ts";
+import type { Truth } from "../../../service/contract/media.ts";
+import type { Script, Setting, SoundSegment } from "../script.ts";
+import type { Scene } from "../world.ts";
 import { clipTruth } from "./heard.ts";
 import type { Scenario } from "./scenario.ts";
-import type { Script, Setting, SoundSegment } from "./script.ts";
-import type { Scene } from "./world.ts";
 
 /**
  * A scenario on the wall clock: it begins at `begin`, epoch ms, and begins anew at its end or, where it does

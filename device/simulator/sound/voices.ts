@@ -1,8 +1,8 @@
 /** Recordings of the words of world.ts in several voices, as sounds/make-voices.mjs makes them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { packageRoot } from "../../service/kernel/paths.ts";
-import type { Word } from "./world.ts";
+import { packageRoot } from "../../../service/kernel/paths.ts";
+import type { Word } from "../world.ts";
 
 /** Whether the small model was trained with a voice or has never heard it. */
 export type VoiceSplit = "known" | "new";

@@ -1,7 +1,7 @@
 import type { SKRSContext2D } from "@napi-rs/canvas";
+import { type Belt, THINGS, type Thing } from "../world.ts";
 import { type Colour, each, type Shade } from "./colour.ts";
 import type { Place } from "./place.ts";
-import { type Belt, THINGS, type Thing } from "./world.ts";
 
 /** Ms that a box takes for the way to the next one's place. */
 const BELT_PERIOD = 2500;

@@ -1,10 +1,10 @@
 import type { SKRSContext2D } from "@napi-rs/canvas";
+import { type Light, type Scene, shownLight } from "../world.ts";
 import { type Colour, css, each, type Shade, shadeAt } from "./colour.ts";
 import { paintBackground } from "./paint-background.ts";
 import { lyingHead, paintPerson, standingHead } from "./paint-person.ts";
 import { paintBelt, paintDesk } from "./paint-things.ts";
 import type { Place, Point } from "./place.ts";
-import { type Light, type Scene, shownLight } from "./world.ts";
 
 /** Where in the picture the things are that the model is asked about, pixels. */
 export interface Landmarks {

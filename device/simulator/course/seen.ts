@@ -1,7 +1,7 @@
 /** What somebody who saw only the pictures could rightly say, of a script that knows more. */
-import type { Truth } from "../../service/contract/media.ts";
-import type { Script } from "./script.ts";
-import { BLINK, type Person, picturesTruth, pictureTruth, type Scene } from "./world.ts";
+import type { Truth } from "../../../service/contract/media.ts";
+import type { Script } from "../script.ts";
+import { BLINK, type Person, picturesTruth, pictureTruth, type Scene } from "../world.ts";
 
 /** Shares of the width between which nothing of a body is beyond the edge, and beyond which all of it is. */
 const INSIDE = 0.1;

@@ -1,6 +1,6 @@
 /** What sounds are made with: white noise, filters and levels. Filters work in place, at 16 kHz. */
-import { SAMPLE_RATE } from "../../service/contract/media.ts";
-import type { Random } from "./random.ts";
+import { SAMPLE_RATE } from "../../../service/contract/media.ts";
+import type { Random } from "../random.ts";
 
 /**
  * White noise of deviation 1: of a triangular distribution, which filters make a normal one.

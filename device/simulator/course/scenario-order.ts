@@ -1,5 +1,5 @@
-import { momentText } from "../../service/contract/units.ts";
-import type { Issue } from "../../service/kernel/config-file.ts";
+import { momentText } from "../../../service/contract/units.ts";
+import type { Issue } from "../../../service/kernel/config-file.ts";
 import type { ScenarioEvent, ScenarioFile } from "./scenario-schema.ts";
 
 type Key = keyof ScenarioEvent;
