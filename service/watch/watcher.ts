@@ -91,7 +91,7 @@ export class Watcher {
     const frames = this.recent.endingWith(newest);
     if (!frames) return "no_earlier_frame";
     const seen = this.truthOfFrames(frames);
-    const truth = seen && clip.truth && { ...seen, ...clip.truth };
+    const truth = seen && clip.truth && joined(seen, clip.truth);
     return {
       watch,
       feeds: [camera, microphone],
@@ -117,4 +117,10 @@ export class Watcher {
   observe(observation: Observation): Event[] {
     return this.machines.flatMap((machine) => machine.observe(observation));
   }
+}
+
+/** What is right of pictures and sound together; a field that both have, each of its own, nobody can judge. */
+function joined(seen: Truth, heard: Truth): Truth {
+  const own = (truth: Truth, other: Truth) => Object.entries(truth).filter(([field]) => !(field in other));
+  return Object.fromEntries([...own(seen, heard), ...own(heard, seen)]);
 }
