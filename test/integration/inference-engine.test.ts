@@ -12,9 +12,10 @@ import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { AnswerSchema } from "../../service/contract/answer.ts";
 import type { LocalEngine } from "../../service/inference/local-engine.ts";
-import { alive, anySignal, EngineBench, eventually } from "../support/engine-bench.ts";
+import { alive, anySignal, EngineBench, eventually, shippedLevel, WEIGHTS } from "../support/engine-bench.ts";
 import { picture, tone } from "../support/engine-media.ts";
 
+const SHIPPED = shippedLevel().text;
 const SCENE: AnswerSchema = {
   person: { type: "boolean" },
   light: { type: "enum", values: ["off", "green", "amber", "red"] },
@@ -53,7 +54,11 @@ describe("a running engine", () => {
     expect(reply.tokens.prompt).toBeGreaterThan(25);
     expect(reply.tokens.answer).toBeGreaterThan(3);
     expect(reply.decode).toBeGreaterThan(0);
-    expect(engine.stamp).toEqual({ ladder: "perch-small", level: "q8_0", model: "2205328ca5fcfec9" });
+    expect(engine.stamp).toEqual({
+      ladder: "perch-small",
+      level: "q8_0",
+      model: SHIPPED.sha256.slice(0, 16),
+    });
   });
 
   it("answers about a picture and a sound together", async () => {
@@ -228,7 +233,7 @@ describe("an engine's end", () => {
 describe("an engine that cannot start says why and tries again", () => {
   let bench: EngineBench;
   afterEach(() => bench.dispose());
-  const text = () => join(bench.weights, "small-Q8_0.gguf");
+  const text = () => join(bench.weights, SHIPPED.file);
 
   it("without its model, until the file is there", async () => {
     bench = new EngineBench();
@@ -236,12 +241,14 @@ describe("an engine that cannot start says why and tries again", () => {
     const engine = await bench.started();
     expect(engine.health()).toMatchObject({
       state: "degraded",
-      reason: expect.stringMatching(/there is no model file .*small-Q8_0.gguf \(3622848 bytes\); copy it to/),
+      reason: expect.stringMatching(
+        `there is no model file .*${SHIPPED.file} \\(${SHIPPED.bytes} bytes\\); copy it to`,
+      ),
     });
     await expect(engine.ask({ question: "?" }, anySignal())).rejects.toMatchObject({
       code: "ENGINE_UNAVAILABLE",
     });
-    copyFileSync(join(import.meta.dirname, "../../device/simulator/model/weights/small-Q8_0.gguf"), text());
+    copyFileSync(join(WEIGHTS, SHIPPED.file), text());
     await engine.ready(anySignal());
   });
 
@@ -249,7 +256,7 @@ describe("an engine that cannot start says why and tries again", () => {
     bench = new EngineBench();
     truncateSync(text(), 3_000_000);
     expect((await bench.started()).health().reason).toMatch(
-      /it has 3000000 bytes, not 3622848 \(it was cut off/,
+      `it has 3000000 bytes, not ${SHIPPED.bytes} (it was cut off`,
     );
   });
 
@@ -257,9 +264,11 @@ describe("an engine that cannot start says why and tries again", () => {
     bench = new EngineBench();
     truncateSync(text(), 3_000_000);
     const engine = await bench.started({
-      level: { text: { file: "small-Q8_0.gguf", bytes: 3_000_000, sha256: "0".repeat(64) } },
+      level: { text: { file: SHIPPED.file, bytes: 3_000_000, sha256: "0".repeat(64) } },
     });
-    expect(engine.health().reason).toMatch(/its tensors reach to byte 3622848, but it ends at 3000000/);
+    expect(engine.health().reason).toMatch(
+      `its tensors reach to byte ${SHIPPED.bytes}, but it ends at 3000000`,
+    );
   });
 
   it("with a flipped bit", async () => {
@@ -267,7 +276,9 @@ describe("an engine that cannot start says why and tries again", () => {
     const bytes = readFileSync(text());
     bytes[2_000_000] = (bytes[2_000_000] ?? 0) ^ 1;
     writeFileSync(text(), bytes);
-    expect((await bench.started()).health().reason).toMatch(/its sha256 is [0-9a-f]{64}, not 2205328c/);
+    expect((await bench.started()).health().reason).toMatch(
+      new RegExp(`its sha256 is [0-9a-f]{64}, not ${SHIPPED.sha256.slice(0, 8)}`),
+    );
   });
 
   it("with text model and projector swapped", async () => {

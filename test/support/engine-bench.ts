@@ -12,6 +12,16 @@ import { modelsYaml } from "./models-yaml.ts";
 
 export const WEIGHTS = join(packageRoot, "device/simulator/model/weights");
 
+/** The shipped small model's default level. */
+export function shippedLevel(): Level {
+  const store = new ModelStore({
+    models: join(packageRoot, "config/models.yaml"),
+    data: tmpdir(),
+    logger: silentLogger,
+  });
+  return store.level(store.ladder("perch-small"));
+}
+
 /** A folder of its own with a models.yaml, to start engines in. */
 export class EngineBench {
   readonly folder = mkdtempSync(join(tmpdir(), "perch-test-"));
@@ -23,8 +33,8 @@ export class EngineBench {
   constructor() {
     mkdirSync(this.data);
     mkdirSync(this.weights);
-    for (const file of ["small-Q8_0.gguf", "mmproj-small-Q8_0.gguf"])
-      copyFileSync(join(WEIGHTS, file), join(this.weights, file));
+    const { text, mmproj } = shippedLevel();
+    for (const { file } of [text, mmproj]) copyFileSync(join(WEIGHTS, file), join(this.weights, file));
   }
 
   /** The store of the shipped models.yaml's first rung, its files in this bench's folder, with changes. */
