@@ -27,6 +27,27 @@ export type Rung = Static<typeof Rung>;
 
 export const GOVERNOR_MODES = ["auto", "frozen", "manual"] as const;
 
+/**
+ * What an administrator asks of the governor for a while. Heat and memory are still watched: a pace is the
+ * highest one, and a level that memory does not allow falls.
+ */
+export const Manual = Type.Object(
+  {
+    mode: Type.Enum(["frozen", "manual"], {
+      description: "frozen: the level stays what it is; manual: it is what stands here.",
+    }),
+    level: Type.Optional(
+      Type.Union([Type.String(), Type.Null()], { description: "Null: no model runs. Missing: as it is." }),
+    ),
+    pace: Type.Optional(Type.Number({ minimum: 0, maximum: 1, description: "Highest pace." })),
+    until: Type.Union([Type.Number(), Type.Null()], {
+      description: "Epoch ms at which the governor takes over again; null: not by itself.",
+    }),
+  },
+  closed,
+);
+export type Manual = Static<typeof Manual>;
+
 /** Why the governor decided what it did; stands beside a sentence for people. */
 export const REASONS = [
   "start",

@@ -3,6 +3,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { deliveryFigures } from "./delivery-figures.ts";
 import type { Figure } from "./figure.ts";
+import { governorFigures } from "./governor-figures.ts";
 import { recordFigures } from "./record-figures.ts";
 import { cameraFigures, serviceFigures } from "./service-figures.ts";
 import { simulatorFigures } from "./simulator-figures.ts";
@@ -18,6 +19,7 @@ const BENCHMARKS: Record<string, Record<string, () => Promise<Figure[]>>> = {
     delivery: deliveryFigures,
   },
   simulator: { rendering: simulatorFigures },
+  governor: { "simulated boxes": governorFigures },
 };
 
 const [name = "", only] = process.argv.slice(2);

@@ -1,0 +1,81 @@
+import type { Rung } from "../contract/decision.ts";
+
+/** Heat of work reaches the sensors over minutes; noise is gone after one, s. */
+const LOAD_TIME = 600;
+const WARMTH_TIME = 60;
+/** What was learned is forgotten in this time, s: the day's air changes. */
+const WINDOW = 7200;
+/** Weight of the guess beside what was learned, as variance of the load, and the rest temperature that it holds. */
+const DOUBT = 0.15 ** 2;
+const REST = 25;
+/** Most answers a second of late, which a better level would have to give too, are forgotten in this time, s. */
+const PEAK_TIME = 1800;
+
+/**
+ * What is known of how the hottest zone warms with the model's work: moments of load and temperature.
+ * Load: share of the time at work times the level's power; 1 is the best level at full pace.
+ */
+export interface Forecast {
+  readonly weight: number;
+  readonly heat: number;
+  readonly celsius: number;
+  readonly heats: number;
+  readonly products: number;
+  /** The load and the temperature, smoothed; null before the first. */
+  readonly load: number | null;
+  readonly warmth: number | null;
+  /** Answers a second that are wanted, relative to the best level at full pace. */
+  readonly peak: number;
+}
+
+/** Power of a level at full pace, relative to the best's. */
+export const powerOf = ({ speed, energy }: Rung): number => speed * energy;
+
+/** Answers a second of a level where the work may give off no more than `load`, relative to the best at full pace. */
+export const answersAt = (rung: Rung, load: number): number =>
+  rung.speed * (powerOf(rung) > load ? load / powerOf(rung) : 1);
+
+/** Takes in what was done since the last call and how warm it is. */
+export function learn(
+  before: Forecast,
+  celsius: number,
+  rung: Rung,
+  duty: number,
+  wanted: number,
+  dt: number,
+): Forecast {
+  const now = duty * powerOf(rung);
+  const load = smooth(before.load, now, LOAD_TIME, dt);
+  const warmth = smooth(before.warmth, celsius, WARMTH_TIME, dt);
+  const keep = Math.exp(-dt / WINDOW);
+  return {
+    weight: keep * before.weight + dt,
+    heat: keep * before.heat + dt * load,
+    celsius: keep * before.celsius + dt * warmth,
+    heats: keep * before.heats + dt * load * load,
+    products: keep * before.products + dt * load * warmth,
+    load,
+    warmth,
+    peak: Math.max(wanted, before.peak + (wanted - before.peak) * (dt / (PEAK_TIME + dt))),
+  };
+}
+
+function smooth(before: number | null, now: number, time: number, dt: number): number {
+  return before === null ? now : before + (now - before) * (dt / (time + dt));
+}
+
+/**
+ * Load at which the hottest zone would settle at `celsius`: a straight line through what was seen, pulled to
+ * one through the guessed temperature at rest while the load has hardly varied (ridge regression).
+ */
+export function loadAt(forecast: Forecast, celsius: number): number {
+  const { weight, load, warmth } = forecast;
+  if (weight === 0 || load === null || warmth === null) return 0;
+  const meanLoad = forecast.heat / weight;
+  const meanWarmth = forecast.celsius / weight;
+  const variance = forecast.heats / weight - meanLoad ** 2;
+  const covariance = forecast.products / weight - meanLoad * meanWarmth;
+  const guess = Math.max(1, meanWarmth - REST) / Math.max(0.2, meanLoad);
+  const slope = Math.max(5, (covariance + DOUBT * guess) / (variance + DOUBT));
+  return Math.max(0, load + (celsius - warmth) / slope);
+}

@@ -1,0 +1,119 @@
+import type { Zone } from "../contract/readings.ts";
+
+/** Where hardware slows itself down that tells no limit: NVIDIA's desktop target, and what most else bears. */
+const NVIDIA_LIMIT = 83;
+const OTHER_LIMIT = 90;
+/** The slope is taken over about this long, and the temperature foreseen as far ahead, s. */
+const SLOPE_TIME = 4;
+const LEAD = 4;
+/** A slope that steps and noise of a sensor make, K/s: it foretells nothing. */
+const NOISE = 0.15;
+/** A gap in the readings after which a slope would say nothing, s. */
+const LONGEST_GAP = 10;
+/** A zone that stays within this of the one that governs may stand in for it, K. */
+const STAND_IN = 10;
+/** What no part of a running box can be; a reading outside is none, degrees Celsius. */
+const COLDEST = -40;
+const HOTTEST = 150;
+/** A zone has governed lately if it was the nearest to its limit, to within this, K. */
+const NEAREST = 3;
+/** How long it is remembered how far a zone was behind, s. */
+const MEMORY = 1800;
+
+/** What is remembered of one zone. */
+export interface ZoneTrack {
+  /** The last readings, newest first. */
+  readonly last: readonly number[];
+  /** K/s. */
+  readonly slope: number;
+  /** How much further from its limit it was than the nearest one: the least and the most of late, K. */
+  readonly closest: number;
+  readonly behind: number;
+}
+
+/** The zone that is nearest to its limit. */
+export interface Hottest {
+  readonly id: string;
+  readonly celsius: number;
+  readonly limit: number;
+  /** K that it may still rise to its limit less the margin, by where it will be in some seconds; negative above. */
+  readonly room: number;
+  /** The zone that it stands in for, which is gone. */
+  readonly instead: string | null;
+}
+
+export interface Heat {
+  /** Null: no temperature can be acted on. */
+  readonly hottest: Hottest | null;
+  /** Why not, or in part: zones that governed and are gone. */
+  readonly lost: readonly string[];
+  readonly zones: Readonly<Record<string, ZoneTrack>>;
+}
+
+export const limitOf = ({ id, limit }: Zone): number =>
+  limit ?? (/nvidia|gpu/i.test(id) ? NVIDIA_LIMIT : OTHER_LIMIT);
+
+/**
+ * The zone that is nearest to its own limit, and where it is going. Each zone counts as the highest of its last
+ * three readings plus what its slope adds in some seconds, so that a heat that lags and a reading that is
+ * too low for once both fall on the safe side. `dt`: s since the last call.
+ */
+export function feelHeat(
+  zones: readonly Zone[],
+  before: Readonly<Record<string, ZoneTrack>>,
+  margin: number,
+  dt: number,
+): Heat {
+  const felt = zones
+    .filter(({ celsius }) => celsius > COLDEST && celsius < HOTTEST)
+    .map((zone) => {
+      const limit = limitOf(zone);
+      const track = follow(zone.celsius, before[zone.id], dt);
+      const celsius = Math.max(...track.last);
+      const room = limit - margin - celsius - LEAD * Math.max(0, track.slope - NOISE);
+      return { id: zone.id, limit, celsius, room, track };
+    });
+  const present = new Set(felt.map(({ id }) => id));
+  const lost = Object.keys(before).filter(
+    (id) => !present.has(id) && (before[id]?.closest ?? NEAREST) < NEAREST,
+  );
+  const gone = Object.fromEntries(Object.entries(before).filter(([id]) => !present.has(id)));
+
+  const least = Math.min(...felt.map(({ room }) => room));
+  const tracks = Object.fromEntries(
+    felt.map(({ id, room, track }) => [id, lost.length > 0 ? track : ranked(track, room - least, dt)]),
+  );
+  const standing = felt
+    .filter(({ track }) => lost.length === 0 || track.behind <= STAND_IN)
+    .map(({ id, limit, celsius, room, track }) => ({
+      id,
+      limit,
+      celsius,
+      room: room - (lost.length > 0 ? track.behind : 0),
+      instead: lost[0] ?? null,
+    }));
+  const hottest = standing.reduce<Hottest | null>(
+    (worst, zone) => (worst === null || zone.room < worst.room ? zone : worst),
+    null,
+  );
+  return { hottest, lost, zones: { ...gone, ...tracks } };
+}
+
+function follow(celsius: number, before: ZoneTrack | undefined, dt: number): ZoneTrack {
+  const previous = before?.last[0];
+  if (!before || previous === undefined) return { last: [celsius], slope: 0, closest: NEAREST, behind: 0 };
+  if (dt <= 0) return before;
+  if (dt > LONGEST_GAP) return { ...before, last: [celsius], slope: 0 };
+  const slope = before.slope + ((celsius - previous) / dt - before.slope) * (dt / (SLOPE_TIME + dt));
+  return { ...before, last: [celsius, ...before.last.slice(0, 2)], slope };
+}
+
+/** How far behind the nearest zone this one is: both extremes are forgotten slowly. */
+function ranked(track: ZoneTrack, behind: number, dt: number): ZoneTrack {
+  const share = Math.min(1, dt / MEMORY);
+  return {
+    ...track,
+    closest: Math.min(behind, track.closest + share * (behind - track.closest)),
+    behind: Math.max(behind, track.behind + share * (behind - track.behind)),
+  };
+}
