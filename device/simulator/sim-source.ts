@@ -21,7 +21,7 @@ export interface ScenarioSource {
 }
 
 /** Pixels of a camera's pictures where nothing else is asked for. */
-export const DEFAULT_SIZE: PictureSize = { width: 240, height: 240 };
+export const DEFAULT_SIZE: PictureSize = { width: 336, height: 192 };
 /** Pixels that a picture may be wide or high. */
 const EDGE = { least: 96, most: 1920 } as const;
 const MOST_SEED = 2 ** 32 - 1;
