@@ -8,6 +8,12 @@ const SLOPE_TIME = 4;
 const LEAD = 4;
 /** A slope that steps and noise of a sensor make, K/s: it foretells nothing. */
 const NOISE = 0.15;
+/** No chip changes by more from one reading to the next; one that seems to has to say so twice, K. */
+const JUMP = 15;
+/** A sensor that has not moved for so long, s, may have stopped: it may be off by this more each second, K/s. */
+const STILL = 20;
+const DRIFT = 0.05;
+const MOST_DRIFT = 8;
 /** A gap in the readings after which a slope would say nothing, s. */
 const LONGEST_GAP = 10;
 /** A zone that stays within this of the one that governs may stand in for it, K. */
@@ -26,10 +32,16 @@ export interface ZoneTrack {
   readonly last: readonly number[];
   /** K/s. */
   readonly slope: number;
+  /** A reading too far from the last one to be believed at once. */
+  readonly odd: number | null;
+  /** How long it has not moved, s. */
+  readonly still: number;
   /** How much further from its limit it was than the nearest one: the least and the most of late, K. */
   readonly closest: number;
   readonly behind: number;
 }
+
+const NEW = { slope: 0, odd: null, still: 0, closest: NEAREST, behind: 0 } as const;
 
 /** The zone that is nearest to its limit. */
 export interface Hottest {
@@ -55,8 +67,9 @@ export const limitOf = ({ id, limit }: Zone): number =>
 
 /**
  * The zone that is nearest to its own limit, and where it is going. Each zone counts as the highest of its last
- * three readings plus what its slope adds in some seconds, so that a heat that lags and a reading that is
- * too low for once both fall on the safe side. `dt`: s since the last call.
+ * three readings plus what its slope adds in some seconds, so that heat that lags falls on the safe side. A
+ * sensor that stands still is believed less each second: if it has stopped, the pace sinks; if not, the
+ * sinking pace moves it. `dt`: s since the last call.
  */
 export function feelHeat(
   zones: readonly Zone[],
@@ -70,7 +83,9 @@ export function feelHeat(
       const limit = limitOf(zone);
       const track = follow(zone.celsius, before[zone.id], dt);
       const celsius = Math.max(...track.last);
-      const room = limit - margin - celsius - LEAD * Math.max(0, track.slope - NOISE);
+      const rise = LEAD * Math.max(0, track.slope - NOISE);
+      const drift = Math.min(MOST_DRIFT, DRIFT * Math.max(0, track.still - STILL));
+      const room = limit - margin - celsius - rise - drift;
       return { id: zone.id, limit, celsius, room, track };
     });
   const present = new Set(felt.map(({ id }) => id));
@@ -101,11 +116,22 @@ export function feelHeat(
 
 function follow(celsius: number, before: ZoneTrack | undefined, dt: number): ZoneTrack {
   const previous = before?.last[0];
-  if (!before || previous === undefined) return { last: [celsius], slope: 0, closest: NEAREST, behind: 0 };
+  if (!before || previous === undefined) return { ...NEW, last: [celsius] };
   if (dt <= 0) return before;
-  if (dt > LONGEST_GAP) return { ...before, last: [celsius], slope: 0 };
+  if (dt > LONGEST_GAP) return { ...before, last: [celsius], slope: 0, odd: null, still: 0 };
+  const jumped = Math.abs(celsius - previous) > JUMP;
+  if (jumped && (before.odd === null || Math.abs(celsius - before.odd) > JUMP))
+    return { ...before, odd: celsius, still: before.still + dt };
+  if (jumped) return { ...before, last: [celsius], slope: 0, odd: null, still: 0 };
   const slope = before.slope + ((celsius - previous) / dt - before.slope) * (dt / (SLOPE_TIME + dt));
-  return { ...before, last: [celsius, ...before.last.slice(0, 2)], slope };
+  const still = celsius === previous ? before.still + dt : 0;
+  return {
+    ...before,
+    last: [celsius, ...before.last.slice(0, 2)],
+    slope,
+    odd: null,
+    still,
+  };
 }
 
 /** How far behind the nearest zone this one is: both extremes are forgotten slowly. */

@@ -45,10 +45,10 @@ export function observeWork(pacing: Pacing, worked: number | null, dt: number): 
 
 /**
  * The pace that holds the hottest zone under its limit less the margin: PI control on the room that is left.
- * Against wind-up the integral is calculated back at once to what the pace may be, 0 to 1 (K. Åström and
- * T. Hägglund, Advanced PID Control, 2006, section 3.5, with a tracking time of nought), and while the
- * model has less to do than it may, it does not grow and sinks to what is done: a lull charges nothing
- * up that a rush would then let off.
+ * Against wind-up at the upper end the integral is calculated back at once (tracking time nought), at the
+ * lower end it stands still (conditional integration): K. Astrom and T. Hagglund, Advanced PID Control, 2006,
+ * section 3.5. While the model has less to do than it may, the integral does not grow and sinks to what is
+ * done: a lull charges nothing up that a rush would then let off.
  */
 export function holdPace(
   pacing: Pacing,
@@ -59,30 +59,32 @@ export function holdPace(
 ): Pacing {
   const before = pacing.room ?? hottest.room;
   const room = Math.min(hottest.room, before + (hottest.room - before) * (dt / (PEAK_TIME + dt)));
+  const proportional = GAIN * (room < 0 ? STEEPER * room : Math.min(room, FREE));
+  const integral = integrated(pacing, room, proportional, dt);
+  const wanted = Math.min(1, Math.max(limits.floor, integral + proportional));
+
   // Hardware that calls itself too hot at a low temperature has another reason, or a sensor that is wrong.
-  const tooHot = throttled && room < FREE;
   const critical =
-    tooHot ||
+    (throttled && room < FREE) ||
     hottest.celsius >= hottest.limit - limits.margin / 2 ||
     (pacing.critical && hottest.celsius > hottest.limit - limits.margin);
-
-  const proportional = GAIN * (room < 0 ? STEEPER * room : Math.min(room, FREE));
-  const bound = binds(pacing);
-  const duty = pacing.duty ?? 1;
-  let { integral } = pacing;
-  if (bound || room < 0) integral += ((GAIN * Math.min(room, FREE)) / INTEGRAL_TIME) * dt;
-  else if (integral > duty) integral += (duty - integral) * (dt / INTEGRAL_TIME);
-  const wanted = Math.min(1, Math.max(0, integral + proportional));
-  integral = wanted - proportional;
-  if (room >= FREE) integral = Math.max(integral, 1 - GAIN * FREE);
-  const free = Math.min(1, Math.max(0, integral + proportional));
-  const careful = throttled ? Math.min(free, limits.safe) : free;
-  const pace = critical ? 0 : Math.max(limits.floor, careful);
+  const pace = critical ? 0 : throttled ? Math.min(wanted, limits.safe) : wanted;
   return { ...pacing, pace, integral, room, critical };
+}
+
+function integrated(pacing: Pacing, room: number, proportional: number, dt: number): number {
+  const { integral } = pacing;
+  const duty = pacing.duty ?? 1;
+  const grown = integral + ((GAIN * Math.min(room, FREE)) / INTEGRAL_TIME) * dt;
+  const most = 1 - Math.max(0, proportional);
+  if (room >= FREE) return most;
+  if (room < 0) return integral + proportional > 0 ? Math.min(most, grown) : integral;
+  if (binds(pacing)) return Math.min(most, grown);
+  return Math.min(most, integral > duty ? integral + (duty - integral) * (dt / INTEGRAL_TIME) : integral);
 }
 
 /** Without any temperature: no faster than what is safe, nor than what was held when the last one was seen. */
 export function blindPace(pacing: Pacing, limits: Governor): Pacing {
   const pace = Math.min(limits.safe, pacing.room === null ? 1 : pacing.pace);
-  return { ...pacing, pace, integral: pace - GAIN * Math.min(pacing.room ?? 0, FREE), critical: false };
+  return { ...pacing, pace, integral: pace, critical: false };
 }

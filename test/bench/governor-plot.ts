@@ -43,6 +43,7 @@ export function plot(sections: readonly Section[]): string {
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LEFT + WIDTH + RIGHT} ${y}" font-family="system-ui, sans-serif" font-size="12">`,
+    `<title>Boxes that live through a day, with and without the governor</title>`,
     `<rect width="100%" height="100%" fill="#fff"/>`,
     ...parts,
     "</svg>\n",
