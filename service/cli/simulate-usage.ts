@@ -10,7 +10,7 @@ Usage: perch simulate SCENARIO.yaml [options]     what you wrote (docs/simulator
                    (port 8474, or a free one where that is taken); Ctrl-C ends it
   --out DIR        write frames/000001.jpg …, sound.wav, truth.jsonl and, where there is ffmpeg,
                    video.mp4, as fast as it goes; DIR must be new or empty
-  --size WxH       size of the pictures, 96 to 1920 pixels each way (240x240)
+  --size WxH       size of the pictures, 96 to 1920 pixels each way (336x192)
   --fps N          pictures a second, up to 30 (5; --live: 10)
   --for DURATION   how long: 30s, 5m (the scenario's length; of cell 60s; --live: until Ctrl-C)
   --seed N         of cell: another seed shows another course of things (1)

@@ -163,7 +163,7 @@ describe("what no schema can say", () => {
     it("does not ask for more pictures than the level's context holds", () => {
       const models = join(folder, "models.yaml");
       const shipped = readFileSync(join(packageRoot, "config/models.yaml"), "utf8");
-      writeFileSync(models, shipped.replace(/grids: \[.*\]/, "grids: [5x5, 16x20]"));
+      writeFileSync(models, shipped.replace(/grids: \[.*\]/g, "grids: [5x5, 16x20]"));
       const of = (frames: number) =>
         told(`feeds: [door], frames: ${frames}`, [slow, MICROPHONE], `models: ${models}\n`);
       expect(of(3)).toEqual([]);

@@ -19,7 +19,7 @@ describe("sim: sources", () => {
     ["sim:demo.yaml", { kind: "scenario", file: resolve("demo.yaml"), size: DEFAULT_SIZE }],
     [
       "sim:/etc/perch/a b.yml?size=240x240",
-      { kind: "scenario", file: "/etc/perch/a b.yml", size: DEFAULT_SIZE },
+      { kind: "scenario", file: "/etc/perch/a b.yml", size: { width: 240, height: 240 } },
     ],
   ])("%s is read, and again from its own text wherever that is read", (source, told) => {
     expect(parseSimSource(source)).toEqual(told);

@@ -16,6 +16,8 @@ RANDOM_WORDING = 0.45
 RANDOM_FIELDS = 0.4
 UNKNOWN_KEY = 0.03
 UNCLEAR_BELT = 0.03
+# Share of the questions about a camera that does not see in which what cannot be answered is asked all the same.
+BLIND = 0.6
 # Weight of what a grammar forces, against 1 of a value.
 FORCED_WEIGHT = 0.1
 # Weight of a token that ends a number or a text.
@@ -39,6 +41,8 @@ def question(rng, media, truth):
         known = list(truth)
         fields = rng.sample(known, rng.randint(1, min(len(known), MOST_FIELDS)))
     asked = {field: truth[field] for field in fields}
+    if truth.get("camera", "ok") != "ok" and rng.random() < BLIND:
+        asked = blind(rng, media, truth, asked)
     if truth.get("camera", "ok") != "ok" and rng.random() < UNCLEAR_BELT:
         asked["belt"] = "unclear"
     if rng.random() < UNKNOWN_KEY:
@@ -46,6 +50,33 @@ def question(rng, media, truth):
         if key not in tasks.FIELDS:
             asked[key] = rng.choice([False, 0, "", "unknown"])
     return wording, asked
+
+
+@dataclass
+class Unjudged:
+    """A value that is in an answer and teaches nothing: there is no right one."""
+
+    value: bool | int | str
+
+
+def blind(rng, media, truth, asked):
+    """
+    The fields of a camera that sees, and what can be answered: otherwise the model learns that whoever is asked of
+    people or lights has a camera that is ok.
+    """
+    task = next(task for task in tasks.TASKS if task["id"] == media)
+    fields = rng.sample(task["fields"], len(task["fields"])) if rng.random() < 0.5 else list(task["fields"])
+    fields += [field for field in asked if field not in fields]
+    return {field: truth[field] if field in truth else Unjudged(any_value(rng, field)) for field in fields}
+
+
+def any_value(rng, field):
+    kind = tasks.FIELDS[field]
+    if kind["type"] == "boolean":
+        return rng.random() < 0.5
+    if kind["type"] == "integer":
+        return rng.randint(kind["minimum"], kind["maximum"])
+    return rng.choice(kind["values"]) if kind["type"] == "enum" else ""
 
 
 def random_words(rng):
@@ -58,11 +89,13 @@ def answer_tokens(asked):
     ids, weights = [], []
     before, open_end = "{", False
     for field, value in asked.items():
+        weight = 0.0 if isinstance(value, Unjudged) else 1.0
+        value = value.value if isinstance(value, Unjudged) else value
         quoted = isinstance(value, str)
         key = vocab.encode(f'{before}"{field}":' + ('"' if quoted else ""))
         content = vocab.encode(value if quoted else json.dumps(value))
         ids += key + content
-        weights += forced_weights(len(key), open_end) + [1.0] * len(content)
+        weights += forced_weights(len(key), open_end) + [weight] * len(content)
         before = '",' if quoted else ","
         open_end = not isinstance(value, bool)
     end = vocab.encode('"}' if before == '",' else "}")
