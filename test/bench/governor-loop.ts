@@ -44,7 +44,8 @@ export interface Deciding {
 export interface Seeing {
   readonly second: number;
   readonly readings: Readings;
-  readonly worked: number;
+  /** Share of the last second in which the model worked; null: not told. */
+  readonly worked: number | null;
   /** Level that failed in the last second. */
   readonly failed: string | null;
 }

@@ -51,7 +51,14 @@ export function readingOf(box: Box, noise: () => number = () => 0): SensorReadin
       celsius: Math.round((box.zone(of) + noise()) / step) * step,
       limit,
     })),
-    memories: [{ id: memory.id, total: memory.total, free: Math.round(box.free), own: Math.round(box.own) }],
+    memories: [
+      {
+        id: memory.id,
+        total: Math.round(memory.total),
+        free: Math.round(box.free),
+        own: Math.round(box.own),
+      },
+    ],
     pressure: pressureOf(box),
     throttling: box.clock < 1 ? [`${box.preset.id}: thermal, clock at ${Math.round(box.clock * 100)}%`] : [],
     watts: box.watts,
