@@ -5,9 +5,12 @@ const LOAD_TIME = 600;
 const WARMTH_TIME = 60;
 /** What was learned is forgotten in this time, s: the day's air changes. */
 const WINDOW = 7200;
-/** Weight of the guess beside what was learned, as variance of the load, and the rest temperature that it holds. */
+/** How much warmer a box is at full work than at rest, as a guess on the safe side, K. */
+const GUESS = 60;
+/** Weight of the guess beside what was learned, as a variance of the load. */
 const DOUBT = 0.15 ** 2;
-const REST = 25;
+/** No box warms less, K. */
+const LEAST = 5;
 /** Most answers a second of late, which a better level would have to give too, are forgotten in this time, s. */
 const PEAK_TIME = 1800;
 
@@ -65,8 +68,8 @@ function smooth(before: number | null, now: number, time: number, dt: number): n
 }
 
 /**
- * Load at which the hottest zone would settle at `celsius`: a straight line through what was seen, pulled to
- * one through the guessed temperature at rest while the load has hardly varied (ridge regression).
+ * Load at which the hottest zone would settle at `celsius`: along a straight line through where it is now, whose
+ * slope is that of what was seen, pulled to the guess while the load has hardly varied (ridge regression).
  */
 export function loadAt(forecast: Forecast, celsius: number): number {
   const { weight, load, warmth } = forecast;
@@ -75,7 +78,6 @@ export function loadAt(forecast: Forecast, celsius: number): number {
   const meanWarmth = forecast.celsius / weight;
   const variance = forecast.heats / weight - meanLoad ** 2;
   const covariance = forecast.products / weight - meanLoad * meanWarmth;
-  const guess = Math.max(1, meanWarmth - REST) / Math.max(0.2, meanLoad);
-  const slope = Math.max(5, (covariance + DOUBT * guess) / (variance + DOUBT));
+  const slope = Math.max(LEAST, (covariance + DOUBT * GUESS) / (variance + DOUBT));
   return Math.max(0, load + (celsius - warmth) / slope);
 }

@@ -86,15 +86,17 @@ export function better(
   state: PolicyState,
   memories: readonly Memory[],
   limits: Governor,
+  sees: boolean,
 ): Rung | undefined {
-  const { forecast, pacing } = state;
+  const { forecast, pacing, fell } = state;
+  const above = rungs.filter(({ rank }) => rank < now.rank);
+  // A level that heat took stays away while heat cannot be seen; one that memory took does not.
+  if (!sees) return fell === "heat" ? undefined : bestOf(above, memories, limits, true);
   const setpoint = (forecast.warmth ?? 0) + (pacing.room ?? 0);
   const load = loadAt(forecast, setpoint - SPARE);
-  return rungs.find(
+  return above.find(
     (rung) =>
-      rung.rank < now.rank &&
-      roomFor(rung, memories, limits, true) &&
-      answersAt(rung, load) >= Math.min(forecast.peak, rung.speed),
+      roomFor(rung, memories, limits, true) && answersAt(rung, load) >= Math.min(forecast.peak, rung.speed),
   );
 }
 

@@ -51,8 +51,10 @@ function begin({ input, state, rungs }: Situation, manual: Manual | null): Choic
   const fell = input.rungs.find(({ level }) => level === state.fallen);
   const lower = fell ? rungs.filter(({ rank }) => rank > fell.rank) : [];
   const wished = rungs.filter(({ level }) => level === manual?.level);
+  const free = state.fell === "manual";
   const calm =
     first ||
+    free ||
     fell !== undefined ||
     wished.length > 0 ||
     (now - state.since >= limits.dwell && relieved(input));
@@ -73,6 +75,8 @@ function begin({ input, state, rungs }: Situation, manual: Manual | null): Choic
   if (fell)
     return { state: next, reason: "level_failed", text: `${fell.level} failed, ${found.level} is taken` };
   if (first) return { state: next, reason: "start", text: `Starts with ${found.level}` };
+  if (free)
+    return { state: next, reason: "manual", text: `No longer paused by hand, ${found.level} is taken` };
   return { state: next, reason: "memory_free", text: `Memory is back, ${found.level} is taken` };
 }
 
@@ -124,7 +128,11 @@ function forManual({ input, state, rungs }: Situation, running: Rung, manual: Ma
   const { now, limits, readings } = input;
   const wished = rungs.find(({ level }) => level === manual.level);
   if (manual.level === null)
-    return { state: swapped(state, null, now), reason: "manual", text: "Paused by hand" };
+    return {
+      state: { ...swapped(state, null, now), fell: "manual" },
+      reason: "manual",
+      text: "Paused by hand",
+    };
   if (!wished || !roomFor(wished, readings.memories, limits, false)) {
     const why = wished ? "memory has no room for it" : outText(input, manual.level);
     return { state, reason: null, text: `${manual.level} was set by hand, but ${why}` };
@@ -145,11 +153,9 @@ function forManual({ input, state, rungs }: Situation, running: Rung, manual: Ma
 function forHeat({ input, state, rungs }: Situation, running: Rung, sees: boolean): Choice | null {
   const { now, limits, readings } = input;
   const { memories } = readings;
-  if (!sees) return { state: { ...state, shortSince: null, roomSince: null }, reason: null, text: null };
-
-  const short = fallsShort(state, running, limits);
+  const short = sees && fallsShort(state, running, limits);
   const lower = short ? thriftier(rungs, running, state, memories, limits) : undefined;
-  const upper = short ? undefined : better(rungs, running, state, memories, limits);
+  const upper = short ? undefined : better(rungs, running, state, memories, limits, sees);
   const shortSince = lower ? (state.shortSince ?? now) : null;
   const roomSince = upper ? (state.roomSince ?? now) : null;
   const waiting = { ...state, shortSince, roomSince };

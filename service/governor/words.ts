@@ -28,7 +28,7 @@ export function heatText({ id, celsius, limit, instead }: Hottest): string {
 
 export const memoryText = ({ pool, bytes }: Left, reserve: number): string =>
   bytes >= 0
-    ? `${gigabytes(bytes)} of ${gigabytes(pool.total)} of ${pool.id} would be left, less than the ${gigabytes(reserve)} that stay free`
+    ? `${gigabytes(bytes)} of ${gigabytes(pool.total)} of ${pool.id} left, less than the ${gigabytes(reserve)} that are to stay free`
     : `${pool.id} lacks ${gigabytes(-bytes)}`;
 
 export const gainText = (from: Rung, to: Rung): string =>

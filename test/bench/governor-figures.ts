@@ -16,13 +16,13 @@ import {
 import { oracle } from "./governor-oracle.ts";
 import { type Panel, plot, type Section } from "./governor-plot.ts";
 
-/** None of these was looked at while the governor was made; each is warmer than the last. */
+/** The governor was made on other days than these; each is warmer than the last, in kelvin. */
 const DAYS = [
-  { seed: 9001, warmer: 0 },
-  { seed: 9002, warmer: 2 },
-  { seed: 9003, warmer: 4 },
-  { seed: 9004, warmer: 6 },
-  { seed: 9005, warmer: 8 },
+  { seed: 52001, warmer: 0 },
+  { seed: 52002, warmer: 2 },
+  { seed: 52003, warmer: 4 },
+  { seed: 52004, warmer: 6 },
+  { seed: 52005, warmer: 8 },
 ];
 /** What an answer of the second, third and fourth rung is taken to be worth beside one of the best. Assumed. */
 const WORTH = [1, 0.98, 0.94, 0.88];
@@ -106,6 +106,7 @@ function worst({ runs }: Governed) {
   return {
     above: Math.max(...runs.map(({ course }) => course.above)),
     over: Math.max(...runs.map(({ course }) => course.over)),
+    throttled: Math.max(...runs.map(({ course }) => course.throttled)),
     share: Math.min(...runs.map(({ share }) => share)),
     mean: runs.reduce((sum, { share }) => sum + share, 0) / runs.length,
     worth: Math.min(...runs.map(({ worth }) => worth)),
@@ -116,7 +117,7 @@ function worst({ runs }: Governed) {
 }
 
 function figuresOf(preset: string, governed: Governed, judge: boolean): Figure[] {
-  const { above, share, worth, mean, swaps, oscillations, failures } = worst(governed);
+  const { above, throttled, share, worth, mean, swaps, oscillations, failures } = worst(governed);
   const figure = (name: string, value: number, unit: string, goal: number | null, ok: boolean): Figure => ({
     name: `${preset}, ${governed.name}: ${name}`,
     value,
@@ -126,6 +127,7 @@ function figuresOf(preset: string, governed: Governed, judge: boolean): Figure[]
   });
   const figures = [
     figure("over a trip point", above, "s/day", 0, above === 0),
+    figure("throttled by the hardware", throttled, "s/day", null, true),
     figure("answers, of the oracle's", share, "", ENOUGH, share >= ENOUGH),
     figure("answers, mean of the days", mean, "", null, true),
     figure("by worth, of the oracle's", worth, "", null, true),
@@ -141,10 +143,11 @@ function figuresOf(preset: string, governed: Governed, judge: boolean): Figure[]
 
 function table({ title }: BoxPreset, all: readonly Governed[]): string {
   const rows = all.map((governed) => {
-    const { above, over, share, worth, swaps, failures } = worst(governed);
+    const { above, over, throttled, share, worth, swaps, failures } = worst(governed);
     const cells = [
       `${Math.round(above)} s`,
       over > 0 ? `+${over.toFixed(1)} K` : "-",
+      `${Math.round(throttled)} s`,
       `${(100 * share).toFixed(1)}%`,
       `${(100 * worth).toFixed(1)}%`,
       String(swaps),
@@ -152,7 +155,7 @@ function table({ title }: BoxPreset, all: readonly Governed[]): string {
     ];
     return `    ${governed.name.padEnd(20)}${cells.map((cell) => cell.padStart(10)).join("")}`;
   });
-  const head = ["over trip", "most", "answers", "by worth", "swaps/h", "dead"].map((cell) =>
+  const head = ["over trip", "most", "throttled", "answers", "by worth", "swaps/h", "dead"].map((cell) =>
     cell.padStart(10),
   );
   return `  ${title}; the worst of ${DAYS.length} days\n    ${"".padEnd(20)}${head.join("")}\n${rows.join("\n")}\n`;

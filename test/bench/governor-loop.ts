@@ -83,6 +83,8 @@ export interface Course {
   /** Seconds in which a zone was truly over its limit, the first minute aside, and the most it was over, K. */
   readonly above: number;
   readonly over: number;
+  /** Seconds in which the hardware slowed itself down. */
+  readonly throttled: number;
   /** When a model was taken, s. */
   readonly swaps: readonly { readonly at: number; readonly level: string | null }[];
   /** Models that found no memory. */
@@ -103,7 +105,7 @@ export function live(preset: BoxPreset, day: Day, governing: Governing, options:
   const rest = new Rest();
   const answers = new Map<string, number>();
   const swaps: { at: number; level: string | null }[] = [];
-  let [waiting, left, worked, failures, above, over] = [0, 0, 0, 0, 0, 0];
+  let [waiting, left, worked, failures, above, over, throttled] = [0, 0, 0, 0, 0, 0, 0];
   let held: string | null = null;
   let failed: string | null = null;
 
@@ -144,13 +146,14 @@ export function live(preset: BoxPreset, day: Day, governing: Governing, options:
         left = 0;
         failures += 1;
       }
+      if (box.clock < 1) throttled += TICK;
       if (second >= 60 && box.headroom < 0) {
         above += TICK;
         over = Math.max(over, -box.headroom);
       }
     }
   }
-  return { answers, above, over, swaps, failures };
+  return { answers, above, over, throttled, swaps, failures };
 }
 
 /** Readings as the governor would gather them of one sensor. */

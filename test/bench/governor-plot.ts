@@ -24,7 +24,7 @@ export interface Section {
 const WIDTH = 1000;
 const LEFT = 110;
 const RIGHT = 190;
-const GAP = 14;
+const GAP = 24;
 const HOURS = 24;
 
 /** Sections of panels, one under the other, over a day. No more than SVG that any browser shows. */
@@ -34,12 +34,12 @@ export function plot(sections: readonly Section[]): string {
   for (const { title, panels } of sections) {
     y += 24;
     parts.push(text(LEFT, y, title, "start", 'font-weight="600" font-size="15"'));
-    y += 12;
+    y += 26;
     for (const [i, panel] of panels.entries()) {
       parts.push(drawn(panel, y, i === panels.length - 1));
       y += panel.height + GAP;
     }
-    y += 26;
+    y += 16;
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LEFT + WIDTH + RIGHT} ${y}" font-family="system-ui, sans-serif" font-size="12">`,
@@ -56,7 +56,7 @@ function drawn(panel: Panel, top: number, last: boolean): string {
     top + height - (height * (Math.min(high, Math.max(low, value)) - low)) / (high - low);
   const parts = [
     `<rect x="${LEFT}" y="${top}" width="${WIDTH}" height="${height}" fill="#fafafa" stroke="#ccc"/>`,
-    text(LEFT + 6, top + 15, title, "start", 'fill="#666"'),
+    text(LEFT, top - 5, title, "start", 'fill="#666"'),
   ];
   for (const { at, text: label } of ticks) {
     const y = yOf(at);

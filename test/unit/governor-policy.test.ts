@@ -319,7 +319,7 @@ describe("memory", () => {
     bench.taken(18.7);
     expect(bench.run(1)).toMatchObject({ level: "q4", reason: "memory" });
     expect(bench.decision.text).toMatch(
-      /^300 MB of 32\.0 GB of ram would be left, less than the 512 MB that stay free: q4 is taken\. /,
+      /^300 MB of 32\.0 GB of ram left, less than the 512 MB that are to stay free: q4 is taken\. /,
     );
     expect(bench.decision.next).toBe("q8 when 340 MB more of ram are free");
   });
@@ -340,6 +340,15 @@ describe("memory", () => {
     }
     expect(bench.decision).toMatchObject({ level: "q8", reason: "memory_free" });
     expect(seconds).toBeGreaterThan(100);
+  });
+
+  it("comes back up without any temperature to see", () => {
+    const bench = new Bench();
+    bench.zones = [];
+    bench.run(300, () => bench.taken(20));
+    expect(bench.decision.level).toBe("q4");
+    bench.run(600, () => bench.taken(4));
+    expect(bench.decision).toMatchObject({ level: "q8", pace: LIMITS.safe, reason: "no_sensors" });
   });
 
   it("does not fall twice while the old model is still going", () => {
@@ -464,8 +473,9 @@ describe("an administrator", () => {
     const bench = new Bench();
     bench.run(10);
     bench.manual = { mode: "manual", level: null, until: bench.now + 5 * MINUTE };
-    expect(bench.run(200)).toMatchObject({ level: null, pace: 0, reason: "manual" });
-    expect(bench.run(200)).toMatchObject({ level: "q8" });
+    expect(bench.run(300)).toMatchObject({ level: null, pace: 0, reason: "manual" });
+    expect(bench.run(1)).toMatchObject({ level: "q8", reason: "manual" });
+    expect(bench.decision.text).toContain("No longer paused by hand, q8 is taken");
   });
 
   it("is told where the level that was set does not fit", () => {
