@@ -10,10 +10,10 @@ const LEAD = 4;
 const NOISE = 0.15;
 /** No chip changes by more from one reading to the next; one that seems to has to say so twice, K. */
 const JUMP = 15;
-/** A sensor that has not moved for so long, s, may have stopped: it may be off by this more each second, K/s. */
-const STILL = 20;
-const DRIFT = 0.05;
-const MOST_DRIFT = 8;
+/** A sensor that has not moved for so many seconds of work may have stopped: it may be off by this more each, K/s. */
+const STILL = 8;
+const DRIFT = 0.25;
+const MOST_DRIFT = 20;
 /** A gap in the readings after which a slope would say nothing, s. */
 const LONGEST_GAP = 10;
 /** A zone that stays within this of the one that governs may stand in for it, K. */
@@ -34,7 +34,7 @@ export interface ZoneTrack {
   readonly slope: number;
   /** A reading too far from the last one to be believed at once. */
   readonly odd: number | null;
-  /** How long it has not moved, s. */
+  /** How long the model has worked since it last moved, s. */
   readonly still: number;
   /** How much further from its limit it was than the nearest one: the least and the most of late, K. */
   readonly closest: number;
@@ -68,20 +68,21 @@ export const limitOf = ({ id, limit }: Zone): number =>
 /**
  * The zone that is nearest to its own limit, and where it is going. Each zone counts as the highest of its last
  * three readings plus what its slope adds in some seconds, so that heat that lags falls on the safe side. A
- * sensor that stands still is believed less each second: if it has stopped, the pace sinks; if not, the
- * sinking pace moves it. `dt`: s since the last call.
+ * sensor that stands still while the model works is believed less each second: if it has stopped, the pace
+ * sinks; if not, the sinking pace moves it. `dt`: s since the last call; `worked`: its share at work.
  */
 export function feelHeat(
   zones: readonly Zone[],
   before: Readonly<Record<string, ZoneTrack>>,
   margin: number,
   dt: number,
+  worked: number,
 ): Heat {
   const felt = zones
     .filter(({ celsius }) => celsius > COLDEST && celsius < HOTTEST)
     .map((zone) => {
       const limit = limitOf(zone);
-      const track = follow(zone.celsius, before[zone.id], dt);
+      const track = follow(zone.celsius, before[zone.id], dt, worked * dt);
       const celsius = Math.max(...track.last);
       const rise = LEAD * Math.max(0, track.slope - NOISE);
       const drift = Math.min(MOST_DRIFT, DRIFT * Math.max(0, track.still - STILL));
@@ -114,17 +115,17 @@ export function feelHeat(
   return { hottest, lost, zones: { ...gone, ...tracks } };
 }
 
-function follow(celsius: number, before: ZoneTrack | undefined, dt: number): ZoneTrack {
+function follow(celsius: number, before: ZoneTrack | undefined, dt: number, work: number): ZoneTrack {
   const previous = before?.last[0];
   if (!before || previous === undefined) return { ...NEW, last: [celsius] };
   if (dt <= 0) return before;
   if (dt > LONGEST_GAP) return { ...before, last: [celsius], slope: 0, odd: null, still: 0 };
   const jumped = Math.abs(celsius - previous) > JUMP;
   if (jumped && (before.odd === null || Math.abs(celsius - before.odd) > JUMP))
-    return { ...before, odd: celsius, still: before.still + dt };
+    return { ...before, odd: celsius, still: before.still + work };
   if (jumped) return { ...before, last: [celsius], slope: 0, odd: null, still: 0 };
   const slope = before.slope + ((celsius - previous) / dt - before.slope) * (dt / (SLOPE_TIME + dt));
-  const still = celsius === previous ? before.still + dt : 0;
+  const still = celsius === previous ? before.still + work : 0;
   return {
     ...before,
     last: [celsius, ...before.last.slice(0, 2)],

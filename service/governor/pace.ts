@@ -32,13 +32,12 @@ export interface Pacing {
 export const binds = ({ duty, allowed }: Pacing): boolean => duty !== null && duty >= BINDING * allowed;
 
 /** How much the model has worked since the last call, into the averages. */
-export function observeWork(pacing: Pacing, worked: number | null, dt: number): Pacing {
+export function observeWork(pacing: Pacing, worked: number, dt: number): Pacing {
   const share = dt / (DUTY_TIME + dt);
-  const duty = worked ?? pacing.pace;
-  const before = pacing.duty ?? duty;
+  const before = pacing.duty ?? worked;
   return {
     ...pacing,
-    duty: before + share * (duty - before),
+    duty: before + share * (worked - before),
     allowed: pacing.allowed + share * (pacing.pace - pacing.allowed),
   };
 }

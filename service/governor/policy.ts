@@ -29,9 +29,10 @@ export function decide(input: PolicyInput, last: PolicyState): { decision: Decis
   const manual = activeManual(input.manual, now);
   const dt = before.at === null ? 0 : Math.min(LONGEST, (now - before.at) / 1000);
   const running = input.rungs.find(({ level }) => level === before.level);
-  const { hottest, lost, zones } = feelHeat(readings.zones, before.zones, limits.margin, dt);
+  const worked = running ? (input.worked ?? before.pacing.pace) : 0;
+  const { hottest, lost, zones } = feelHeat(readings.zones, before.zones, limits.margin, dt, worked);
   const throttled = readings.throttling.find((why) => TOO_HOT.test(why)) ?? null;
-  const observed = observeWork(before.pacing, running ? (input.worked ?? null) : 0, dt);
+  const observed = observeWork(before.pacing, worked, dt);
   const pacing = hottest
     ? holdPace(observed, hottest, limits, throttled !== null, dt)
     : blindPace(observed, limits);
