@@ -10,9 +10,15 @@ const LEAD = 4;
 const NOISE = 0.15;
 /** No chip changes by more from one reading to the next; one that seems to has to say so twice, K. */
 const JUMP = 15;
-/** A sensor that has not moved for so many seconds of work may have stopped: it may be off by this more each, K/s. */
-const STILL = 8;
-const DRIFT = 0.25;
+/**
+ * A sensor that stands still for so many seconds of work, and so many times as long as it is used to, may have
+ * stopped: from then on it may be off by this more each second, K/s, up to so much, K.
+ */
+const STILL = 10;
+const USED_TO = 4;
+/** What a sensor is used to is averaged over some of these, one in: */
+const SHARE = 0.1;
+const DRIFT = 0.15;
 const MOST_DRIFT = 20;
 /** A gap in the readings after which a slope would say nothing, s. */
 const LONGEST_GAP = 10;
@@ -36,12 +42,14 @@ export interface ZoneTrack {
   readonly odd: number | null;
   /** How long the model has worked since it last moved, s. */
   readonly still: number;
+  /** How long it has stood still so before it moved again, on average; null: it has never moved. */
+  readonly usual: number | null;
   /** How much further from its limit it was than the nearest one: the least and the most of late, K. */
   readonly closest: number;
   readonly behind: number;
 }
 
-const NEW = { slope: 0, odd: null, still: 0, closest: NEAREST, behind: 0 } as const;
+const NEW = { slope: 0, odd: null, still: 0, usual: null, closest: NEAREST, behind: 0 } as const;
 
 /** The zone that is nearest to its limit. */
 export interface Hottest {
@@ -85,8 +93,7 @@ export function feelHeat(
       const track = follow(zone.celsius, before[zone.id], dt, worked * dt);
       const celsius = Math.max(...track.last);
       const rise = LEAD * Math.max(0, track.slope - NOISE);
-      const drift = Math.min(MOST_DRIFT, DRIFT * Math.max(0, track.still - STILL));
-      const room = limit - margin - celsius - rise - drift;
+      const room = limit - margin - celsius - rise - doubtOf(track);
       return { id: zone.id, limit, celsius, room, track };
     });
   const present = new Set(felt.map(({ id }) => id));
@@ -125,14 +132,16 @@ function follow(celsius: number, before: ZoneTrack | undefined, dt: number, work
     return { ...before, odd: celsius, still: before.still + work };
   if (jumped) return { ...before, last: [celsius], slope: 0, odd: null, still: 0 };
   const slope = before.slope + ((celsius - previous) / dt - before.slope) * (dt / (SLOPE_TIME + dt));
-  const still = celsius === previous ? before.still + work : 0;
-  return {
-    ...before,
-    last: [celsius, ...before.last.slice(0, 2)],
-    slope,
-    odd: null,
-    still,
-  };
+  const last = [celsius, ...before.last.slice(0, 2)];
+  if (celsius === previous) return { ...before, last, slope, odd: null, still: before.still + work };
+  const usual = (before.usual ?? before.still) + SHARE * (before.still - (before.usual ?? before.still));
+  return { ...before, last, slope, odd: null, still: 0, usual };
+}
+
+/** How far a sensor may be off that does not move. */
+function doubtOf({ still, usual }: ZoneTrack): number {
+  if (usual === null) return 0;
+  return Math.min(MOST_DRIFT, DRIFT * Math.max(0, still - STILL - USED_TO * usual));
 }
 
 /** How far behind the nearest zone this one is: both extremes are forgotten slowly. */

@@ -19,7 +19,7 @@ describe("the configurations that come with Perch", () => {
     const config = loadConfig(join(repository, "config/perch.yaml"));
 
     expect(config.feeds.map(({ source }) => source)).toEqual(["sim:cell?seed=7", "sim:cell?seed=7"]);
-    expect(config.watches.map(({ id }) => id)).toEqual(["scene", "sound", "both"]);
+    expect(config.watches.map(({ id }) => id)).toEqual(["scene", "signal", "sound", "both"]);
     expect(config.mqtt.broker.kind).toBe("embedded");
   });
 

@@ -304,11 +304,26 @@ describe("sensors that are gone or wrong", () => {
     expect(bench.run(1).pace).toBe(0);
   });
 
-  it("believes a sensor that stands still near its limit less and less", () => {
+  it("believes a sensor that stands still while the model works less and less, where it used to move", () => {
     const bench = new Bench();
-    bench.celsius = 93;
-    const early = bench.run(20).pace;
-    expect(bench.run(300).pace).toBeLessThan(early);
+    let celsius = 80;
+    bench.run(120, () => {
+      celsius = 161 - celsius;
+      bench.celsius = celsius;
+    });
+    expect(bench.decision.pace).toBe(1);
+    expect(bench.run(200).pace).toBeLessThan(0.5);
+  });
+
+  it("holds nothing against a zone that never moves, nor against one that does while nothing is to do", () => {
+    const bench = new Bench();
+    bench.celsius = 80;
+    expect(bench.run(3600)).toMatchObject({ level: "q8", pace: 1 });
+    bench.run(60, () => {
+      bench.celsius = 80 + (bench.now % 2000 === 0 ? 1 : 0);
+    });
+    bench.eager = 0;
+    expect(bench.run(3600)).toMatchObject({ level: "q8", pace: 1 });
   });
 });
 
