@@ -12,6 +12,8 @@ const LONGEST_REST = 300_000;
 /** No file that is read here is longer, characters. */
 const LONGEST_TEXT = 262_144;
 
+/** So many files are asked for ahead of the answers. */
+const AHEAD = 32;
 /** Why a file cannot be read is asked anew after so long, ms: that starts a program, where reading does not. */
 const WHY_AGAIN = 60_000;
 
@@ -92,7 +94,8 @@ export function integerOf(text: string | undefined): number | undefined {
  */
 export class FileReader {
   private readonly queue: Ask[] = [];
-  private asked: Ask | undefined;
+  /** What the child has been asked and has not answered: it answers in order. */
+  private asked: Ask[] = [];
   private losePatience: (() => void) | undefined;
   private child: SupervisedProcess | undefined;
   private stdin: Writable | undefined;
@@ -122,49 +125,63 @@ export class FileReader {
   /** One after the other, each with its own patience. Never throws. */
   async read(paths: readonly string[]): Promise<Answers> {
     const answers = new Map<string, Answer>();
-    await Promise.all(
-      [...new Set(paths)].map((path) =>
-        new Promise<Answer>((resolve) => {
-          this.queue.push({ path, resolve });
-          this.askNext();
-        }).then((answer) => answers.set(path, answer)),
+    const all = [...new Set(paths)].map((path) =>
+      new Promise<Answer>((resolve) => this.queue.push({ path, resolve })).then((answer) =>
+        answers.set(path, answer),
       ),
     );
+    this.askNext();
+    await Promise.all(all);
     return new Answers(answers);
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    for (const ask of this.queue.splice(0)) ask.resolve({ fault: "is no longer asked" });
-    this.answer({ fault: "is no longer asked" });
+    this.losePatience?.();
+    for (const ask of [...this.asked.splice(0), ...this.queue.splice(0)])
+      ask.resolve({ fault: "is no longer asked" });
     this.leave();
     await Promise.all(this.leaving);
   }
 
   private askNext(): void {
-    while (!this.asked) {
+    let lines = "";
+    while (this.asked.length < AHEAD) {
       const ask = this.queue.shift();
-      if (!ask) return;
+      if (!ask) break;
       const silence = this.silent.get(ask.path);
       if (this.closed) ask.resolve({ fault: "is no longer asked" });
       else if (silence && this.options.clock.monotonic() < silence.until)
         ask.resolve({ fault: silence.fault });
-      else this.ask(ask);
+      else {
+        this.asked.push(ask);
+        lines += this.lineOf(ask);
+      }
     }
+    if (lines === "") return;
+    this.child ??= this.begin();
+    this.stdin?.write(lines);
+    if (!this.losePatience) this.wait();
   }
 
-  private ask(ask: Ask): void {
-    this.asked = ask;
+  private lineOf({ path }: Ask): string {
+    const known = this.why.get(path);
+    const recent = known !== undefined && this.options.clock.monotonic() - known.at < WHY_AGAIN;
+    return `${recent ? "-" : "?"}${join(this.options.root, path)}\n`;
+  }
+
+  /** Waits for the next answer. */
+  private wait(): void {
+    this.losePatience?.();
+    this.losePatience = undefined;
+    const [ask] = this.asked;
+    if (!ask) return;
     this.losePatience = this.options.clock.after(PATIENCE, () =>
       // Where this process itself was held up, the answer lies there already and is heard first.
       setImmediate(() => {
-        if (this.asked === ask) this.abandon("does not answer");
+        if (this.asked[0] === ask) this.abandon("does not answer");
       }),
     );
-    this.child ??= this.begin();
-    const known = this.why.get(ask.path);
-    const recent = known !== undefined && this.options.clock.monotonic() - known.at < WHY_AGAIN;
-    this.stdin?.write(`${recent ? "-" : "?"}${join(this.options.root, ask.path)}\n`);
   }
 
   private begin(): SupervisedProcess {
@@ -197,6 +214,7 @@ export class FileReader {
   private hear(text: string): void {
     const parts = (this.rest + text).split("\n");
     this.rest = parts.pop() ?? "";
+    const [head] = this.asked;
     for (const part of parts) {
       if (part === ".") this.heardAll();
       else {
@@ -205,15 +223,18 @@ export class FileReader {
       }
     }
     if (this.length + this.rest.length > LONGEST_TEXT) this.abandon("says far too much");
+    else if (this.asked[0] !== head) this.wait();
+    this.askNext();
   }
 
   private heardAll(): void {
     const { lines } = this;
-    const path = this.asked?.path ?? "";
+    const ask = this.asked.shift();
     this.lines = [];
     this.length = 0;
-    this.silent.delete(path);
-    this.answer(this.answerOf(path, lines));
+    if (!ask) return;
+    this.silent.delete(ask.path);
+    ask.resolve(this.answerOf(ask.path, lines));
   }
 
   private answerOf(path: string, lines: readonly string[]): Answer {
@@ -229,21 +250,22 @@ export class FileReader {
     return { fault };
   }
 
-  private answer(answer: Answer): void {
-    const ask = this.asked;
-    this.losePatience?.();
-    this.asked = undefined;
-    ask?.resolve(answer);
-    this.askNext();
-  }
-
   private abandon(fault: string): void {
-    if (!this.asked) return;
-    const { path } = this.asked;
+    const ask = this.asked.shift();
+    if (!ask) return;
+    const { path } = ask;
     const rest = Math.min(LONGEST_REST, (this.silent.get(path)?.rest ?? FIRST_REST / 2) * 2);
     this.silent.set(path, { until: this.options.clock.monotonic() + rest, rest, fault });
     this.leave();
-    this.answer({ fault });
+    ask.resolve({ fault });
+    this.askAgain();
+  }
+
+  /** What the last child was asked and did not answer goes to the next one. */
+  private askAgain(): void {
+    this.queue.unshift(...this.asked.splice(0));
+    this.wait();
+    this.askNext();
   }
 
   /** Ends the child without waiting: one that hangs in the kernel may take its time. */
@@ -259,7 +281,9 @@ export class FileReader {
   private ended({ error, code, signal }: ChildExit): void {
     this.child = undefined;
     this.stdin = undefined;
-    if (this.asked) this.answer({ fault: error?.message ?? `could not be read (sh: ${signal ?? code})` });
+    const ask = this.asked.shift();
+    ask?.resolve({ fault: error?.message ?? `could not be read (sh: ${signal ?? code})` });
+    this.askAgain();
   }
 }
 

@@ -2,7 +2,7 @@ import type { Memory, Readings, SensorReading } from "../../service/contract/rea
 import type { Measured } from "./trust.ts";
 
 /** What one sensor gave last, or why it gives nothing. */
-export interface Part {
+export interface Source {
   readonly sensor: string;
   readonly reading: SensorReading | null;
   /** When it was read, clock.monotonic(). */
@@ -19,7 +19,7 @@ export interface Merged extends Omit<Readings, "at" | "simulated" | "zones" | "d
  * One picture of the box from what its sensors gave. Where two give the same zone or pool, or power, the first
  * counts: the order of the sensors says which knows better.
  */
-export function merge(parts: readonly Part[]): Merged {
+export function merge(parts: readonly Source[]): Merged {
   const measured = new Map<string, Measured>();
   const memories = new Map<string, Memory>();
   const failed: { sensor: string; reason: string }[] = [];

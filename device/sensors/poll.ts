@@ -2,7 +2,7 @@ import type { Sensor, SensorReading } from "../../service/contract/readings.ts";
 import { Backoff } from "../../service/kernel/backoff.ts";
 import { type Clock, sleep } from "../../service/kernel/clock.ts";
 import { messageOf } from "../../service/kernel/errors.ts";
-import type { Part } from "./merge.ts";
+import type { Source } from "./merge.ts";
 
 /** A sensor that is not there may come: a driver is loaded, a card plugged in. Looked for ever less often, ms. */
 const PROBE_AGAIN = 60_000;
@@ -38,7 +38,7 @@ export class Poll {
     return this.there;
   }
 
-  get part(): Part {
+  get source(): Source {
     const { reading, at, fault } = this;
     return { sensor: this.sensor.name, reading: fault === null ? reading : null, at, fault };
   }

@@ -93,8 +93,8 @@ export class Sensors implements Part {
   health(): Health {
     if (this.state !== "running") return { state: this.state };
     const detail = { ...this.figures(), ...this.facts() };
-    const faults = this.polls.flatMap(({ part }) =>
-      part.fault === null ? [] : [`${part.sensor} ${part.fault}`],
+    const faults = this.polls.flatMap(({ source }) =>
+      source.fault === null ? [] : [`${source.sensor} ${source.fault}`],
     );
     const { zones, memories } = this.readings;
     if (zones.length === 0) faults.push("no temperature can be read, so the model works at a safe pace only");
@@ -126,7 +126,7 @@ export class Sensors implements Part {
   private tick(): void {
     const { clock, load } = this.options;
     this.cancel = clock.after(INTERVAL, () => this.tick());
-    const { measured, failed, ...rest } = merge(this.polls.map(({ part }) => part));
+    const { measured, failed, ...rest } = merge(this.polls.map(({ source }) => source));
     const work = { load: load?.() ?? null, watts: rest.watts };
     const verdict = judge(this.trust, measured, work, clock.monotonic());
     this.trust = verdict.trust;
