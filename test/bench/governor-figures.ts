@@ -29,7 +29,7 @@ const WORTH = [1, 0.98, 0.94, 0.88];
 const ENOUGH = 0.95;
 const HOUR = 3600;
 /** Of the plot, s. */
-const STEP = 120;
+const STEP = 240;
 
 interface Run {
   readonly course: Course;

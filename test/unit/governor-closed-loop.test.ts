@@ -137,7 +137,7 @@ describe("a governed box", () => {
         expect(oscillations).toBe(0);
         expect(mostAnHour).toBeLessThanOrEqual(DEFAULTS.swaps);
       }),
-      { numRuns: Number(process.env.RUNS ?? 20) },
+      { numRuns: 20 },
     );
   });
 
