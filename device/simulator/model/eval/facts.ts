@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { type GgufFileInfo, readGgufFileInfo } from "node-llama-cpp";
 import Type, { type Static } from "typebox";
 import Value from "typebox/value";
-import { packageRoot } from "../../../../service/kernel/paths.ts";
 import type { Candidate } from "./candidates.ts";
 
 /** What the trainer says of a training, in training.json. */
@@ -26,7 +25,7 @@ export interface Facts {
   readonly training: Training;
 }
 
-/** From the headers of a level's files, and training.json beside them or beside weights/. */
+/** From the headers of a level's files, and training.json beside them. */
 export async function factsOf({ store, ladder, level }: Candidate): Promise<Facts> {
   const folder = store.folder(ladder);
   const [text, mmproj] = await Promise.all([
@@ -79,9 +78,8 @@ const elements = ({ tensorInfo = [] }: GgufFileInfo): number =>
   );
 
 function trainingOf(folder: string): Training {
-  const places = [join(folder, "training.json"), join(packageRoot, "device/simulator/model/training.json")];
-  const place = places.find((path) => existsSync(path));
-  const found: unknown = place === undefined ? {} : JSON.parse(readFileSync(place, "utf8"));
+  const place = join(folder, "training.json");
+  const found: unknown = existsSync(place) ? JSON.parse(readFileSync(place, "utf8")) : {};
   if (!Value.Check(Training, found)) throw new Error(`${place} does not say what a training was`);
   return found;
 }

@@ -42,6 +42,8 @@ interface Options {
   readonly quantizer?: string;
 }
 
+const TRAINING = "training.json";
+
 /** Throws an Error that says what is missing or too large; nothing is copied then. */
 export async function makeLadder(options: Options): Promise<void> {
   const { from, levels, standard, smallMmproj, say } = options;
@@ -71,6 +73,8 @@ export async function makeLadder(options: Options): Promise<void> {
     copyFileSync(join(from, file), join(weights, file));
     say(`${file.padEnd(28)} ${bytes.toLocaleString("en").padStart(12)} bytes`);
   }
+  // What the trainer says of these weights goes with them: the card reads it there.
+  if (existsSync(join(from, TRAINING))) copyFileSync(join(from, TRAINING), join(weights, TRAINING));
   renameSync(partial, models);
   for (const file of filesOf(before, LADDER))
     if (!files.has(file)) rmSync(join(weights, file), { force: true });
