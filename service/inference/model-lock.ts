@@ -1,0 +1,83 @@
+import { closeSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
+import Database from "better-sqlite3";
+import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
+
+/**
+ * Makes sure that one process at a time writes a file. The lock is the operating system's, on an empty
+ * file that SQLite holds open, so it goes with its process however that ends, and what a dead process
+ * left behind locks nothing.
+ */
+export class FileLock {
+  private constructor(
+    private readonly path: string,
+    private readonly holder: Database.Database,
+  ) {}
+
+  /** `path` is the lock's own file, `what` the one that it is about. Throws DATA_LOCKED or the file system's error. */
+  static take(path: string, what: string): FileLock {
+    for (;;) {
+      createPrivate(path);
+      const before = inode(path);
+      const holder = hold(path, what);
+      // Another one's holder may have removed it just before it was opened here: then this locks nothing.
+      if (holder && before !== undefined && inode(path) === before) return new FileLock(path, holder);
+      holder?.close();
+    }
+  }
+
+  release(): void {
+    // While the lock is held, so that whoever opened it in the meantime sees that it is no longer the one.
+    rmSync(this.path, { force: true });
+    this.holder.close();
+  }
+}
+
+/** Undefined where the file is gone again. */
+function hold(path: string, what: string): Database.Database | undefined {
+  let holder: Database.Database | undefined;
+  try {
+    holder = new Database(path, { timeout: 0, fileMustExist: true });
+    // Nothing is ever written to it, not even a journal.
+    holder.pragma("journal_mode = MEMORY");
+    holder.exec("BEGIN EXCLUSIVE");
+    return holder;
+  } catch (error) {
+    holder?.close();
+    if (inode(path) === undefined) return undefined;
+    if (!systemCode(error)?.startsWith("SQLITE_BUSY"))
+      throw new PerchError("DATA_UNWRITABLE", `${path} cannot be locked: ${messageOf(error)}`, error);
+    const who = holderOf(path);
+    throw new PerchError(
+      "DATA_LOCKED",
+      `${who === undefined ? "another process" : `process ${who}`} writes ${what} at this moment: wait until it is done, or end it`,
+      error,
+    );
+  }
+}
+
+/**
+ * Never opens one that is there: closing any descriptor of a file drops all locks that this process has
+ * on it (POSIX), SQLite's too.
+ */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+  }
+}
+
+const inode = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.ino;
+
+/** The process that has it, of the kernel's list: `1: POSIX  ADVISORY  WRITE 4711 08:01:131 0 EOF`. */
+function holderOf(path: string): string | undefined {
+  const wanted = inode(path);
+  try {
+    const lines = readFileSync("/proc/locks", "utf8").split("\n");
+    const line = lines.find((text) => text.includes(" WRITE ") && text.includes(`:${wanted} `));
+    return / WRITE +([1-9]\d*) /.exec(line ?? "")?.[1];
+  } catch {
+    // No such list here: the message does without.
+    return undefined;
+  }
+}
