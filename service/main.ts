@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
+import { MODELS_HELP } from "./cli/models-usage.ts";
 import { SIMULATE_HELP, withLivePort } from "./cli/simulate-usage.ts";
 import { configFile, HELP, UsageError, version } from "./cli/usage.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
@@ -44,6 +45,12 @@ async function main(argv: string[]): Promise<number> {
       const { simulate } = await import("./cli/simulate.ts");
       return simulate({ ...values, what });
     }
+    case "models": {
+      const options = { config: text, ladder: text, mirror: text };
+      const { values, positionals } = parse(rest, options, 2);
+      const { models } = await import("./cli/models.ts");
+      return models({ ...values, words: positionals, config: configFile(values.config) });
+    }
     case "--version":
     case "-v":
       process.stdout.write(`${version}\n`);
@@ -59,8 +66,9 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-function help(verb?: string): number {
-  process.stdout.write(verb === "simulate" ? SIMULATE_HELP : HELP);
+function help(verb = ""): number {
+  const own: Record<string, string> = { simulate: SIMULATE_HELP, models: MODELS_HELP };
+  process.stdout.write(own[verb] ?? HELP);
   return 0;
 }
 

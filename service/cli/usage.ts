@@ -24,6 +24,8 @@ Usage: perch <verb> [options]
         --schema: a YAML or JSON file with the answer's fields, as a watch has them.
   simulate SCENARIO.yaml|cell [--live [PORT] | --out DIR] [--size WxH] [--fps N] [--for DURATION]
         Check a scenario of the simulated cell and show, serve or write it: perch simulate --help.
+  models list|pull|verify [LADDER] | import DIR [--ladder LADDER]
+        The model files: which there are, fetch or copy them, check them: perch models --help.
   --version, --help
 
 Without --config it is ./config/perch.yaml, or the one that comes with Perch (a simulated cell).
@@ -32,6 +34,7 @@ Without --config it is ./config/perch.yaml, or the one that comes with Perch (a 
   perch check config/examples/clinic-kiosk.yaml
   perch ask "What is on the picture?" --image photo.jpg
   perch simulate config/examples/scenarios/clinic-call.yaml --live
+  perch models pull gemma-4-12b                 for real cameras: Google's files, 7.2 GB
 `;
 
 /** The configuration file to use: the one given, ./config/perch.yaml, or the one that comes with Perch. */

@@ -228,5 +228,5 @@ const corrupt = (path: string, fault: string, { url }: ModelFile): PerchError =>
 
 const remedy = (path: string, url: string | undefined): string =>
   url
-    ? `download ${url} and copy it to ${dirname(path)}/`
+    ? `download ${url} and copy it to ${dirname(path)}/, or let perch models pull do it`
     : `copy it to ${dirname(path)}/ again from where it came`;

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdirSync, statSync } from "node:fs";
+import { chownSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { filesOf } from "../../service/inference/model-files.ts";
@@ -41,12 +41,17 @@ const withOthers = () => {
 
 describe("a pull", () => {
   it("brings each file once, however many levels share it, under its own name and to be read by the service", async () => {
+    // What root fetches has to belong to whom the folder does.
+    const owner = process.geteuid?.() === 0 ? 12_345 : (process.geteuid?.() ?? 0);
+    chownSync(home.root, owner, process.getegid?.() ?? 0);
     const brought = await pull(task());
     expect(brought.map(({ file }) => file)).toEqual(ALL);
     expect(server.asked.map(({ path }) => path)).toEqual(ALL.map((file) => `models/${file}`));
     expect(names()).toEqual(ALL.toSorted());
     for (const file of ALL) expect(home.get(file).equals(home.right(file))).toBe(true);
-    expect(statSync(join(home.folder, TEXT2)).mode & 0o777).toBe(0o644);
+    const { mode, uid } = statSync(join(home.folder, TEXT2));
+    expect([mode & 0o777, uid]).toEqual([0o644, owner]);
+    expect(statSync(home.folder)).toMatchObject({ mode: 0o40700, uid: owner });
   });
 
   it("leaves right files alone and asks nobody for them", async () => {
