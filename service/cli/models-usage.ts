@@ -15,9 +15,9 @@ Usage: perch models list               the ladders of models.yaml, and whether t
                  PERCH_MIRROR_TOKEN, a private authority's certificate into NODE_EXTRA_CA_CERTS.
 
 A file is written as NAME.partial and gets its name when its sha256 is right. Ctrl-C and a broken
-connection lose nothing: the same command goes on where it was. A file that is right is left alone; a
-wrong one stays until the right one is whole. HTTPS_PROXY and NO_PROXY count; where no proxy leads
-out, use --mirror or import.
+connection lose nothing: the same command goes on where it was. A file that is right is left
+alone; a wrong one stays until the right one is whole. HTTPS_PROXY and NO_PROXY count; where no
+proxy leads out, use --mirror or import.
 
   perch models pull gemma-4-12b
   perch models pull gemma-4-12b --mirror https://files.clinic.example/models

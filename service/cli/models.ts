@@ -115,11 +115,9 @@ async function pullInto(task: FileTask, mirror: Mirror | undefined): Promise<num
 }
 
 async function importInto(task: FileTask, from: string): Promise<number> {
-  const { files, faults } = await importFrom(from, task);
+  const { files, right, faults } = await importFrom(from, task);
   for (const { file } of files) say(`${RIGHT} ${file}, sha256 right`);
   for (const fault of faults) say(`${WRONG} ${fault.message}`);
-  const right = new Set<string>();
-  for (const file of filesOf(task.ladder)) if (!(await faultOf(file, task))) right.add(file.file);
   say(verdict(task.ladder, right));
   return faults.length === 0 && levelsThatRun(task.ladder, right).length > 0 ? 0 : 1;
 }

@@ -7,7 +7,10 @@ import { orThrow } from "./model-pull.ts";
 import { cancelled, makeFolder, needSpace, StagingFile } from "./model-staging.ts";
 
 export interface Imported {
+  /** What was copied. */
   readonly files: readonly LadderFile[];
+  /** Names of all files of the ladder that are here and right now. */
+  readonly right: ReadonlySet<string>;
   /** What in the folder should have been a file of the ladder and was not. */
   readonly faults: readonly PerchError[];
 }
@@ -33,15 +36,17 @@ export async function importFrom(from: string, task: FileTask): Promise<Imported
   const all = filesOf(ladder);
   const offers: { file: LadderFile; candidates: readonly Found[] }[] = [];
   const faults: PerchError[] = [];
-  for (const file of all) {
-    if (!(await faultOf(file, task))) continue;
+  const missing: LadderFile[] = [];
+  for (const file of all) if (await faultOf(file, task)) missing.push(file);
+  const right = new Set(all.filter((file) => !missing.includes(file)).map(({ file }) => file));
+  for (const file of missing) {
     const candidates = candidatesFor(file, there);
     const named = there.find(({ name }) => name === file.file);
     if (candidates.length > 0) offers.push({ file, candidates });
     else if (named) faults.push(otherSize(named, file, all));
     else reporter.note(`${file.file} is not in ${from}`);
   }
-  if (offers.length === 0) return { files: [], faults };
+  if (offers.length === 0) return { files: [], right, faults };
 
   await makeFolder(folder);
   await needSpace(
@@ -54,7 +59,8 @@ export async function importFrom(from: string, task: FileTask): Promise<Imported
     if (fault) faults.push(fault);
     else files.push(file);
   }
-  return { files, faults };
+  for (const { file } of files) right.add(file);
+  return { files, right, faults };
 }
 
 /** Rejects with MODEL_MISSING. */

@@ -1,10 +1,13 @@
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chownSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { filesOf } from "../../service/inference/model-files.ts";
 import { type PullTask, pull } from "../../service/inference/model-pull.ts";
 import { mirrorOf, redirected, sourceOf } from "../../service/inference/model-source.ts";
+import { packageRoot } from "../../service/kernel/paths.ts";
 import { FileServer } from "../support/file-server.ts";
 import { ModelLadder } from "../support/model-ladder.ts";
 
@@ -219,6 +222,17 @@ describe("a pull", () => {
     });
     home.ended.abort();
     await expect(first).rejects.toMatchObject({ code: "CANCELLED" });
+  });
+});
+
+describe("a disk that runs full while a file comes", () => {
+  it("is said so, and what had come is kept and goes on once there is space", async () => {
+    const script = join("test", "support", "staging-full-disk.ts");
+    const own = ["--map-root-user", "--mount", process.execPath, "--import", "tsx", script, home.root];
+    const { stdout } = await promisify(execFile)("unshare", own, { cwd: packageRoot, timeout: 50_000 });
+    const seen: unknown = JSON.parse(stdout);
+    expect(seen).toMatchObject({ fault: "DATA_FULL", afterwards: ["a.gguf"], right: true });
+    expect(Object(seen).kept).toBeGreaterThan(500_000);
   });
 });
 
