@@ -95,7 +95,7 @@ async function withTask(
     return await action({ store, ladder, reporter: progress, signal: ended.signal });
   } catch (error) {
     if (!isPerchError(error, "CANCELLED")) throw error;
-    progress.note(`${error.message}; the same command goes on from there`);
+    progress.note(error.message);
     return INTERRUPTED;
   } finally {
     progress.clear();

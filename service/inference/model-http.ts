@@ -65,12 +65,18 @@ const LONGEST_ASKED_WAIT = 300_000;
 export class ModelServer {
   private readonly dispatcher: EnvHttpProxyAgent;
 
+  /** Throws CONFIG_INVALID where what the environment names as its proxy is none. */
   constructor(private readonly patience: Patience) {
-    this.dispatcher = new EnvHttpProxyAgent({
-      connect: { timeout: patience.connect },
-      headersTimeout: patience.stall,
-      bodyTimeout: patience.stall,
-    });
+    try {
+      this.dispatcher = new EnvHttpProxyAgent({
+        connect: { timeout: patience.connect },
+        headersTimeout: patience.stall,
+        bodyTimeout: patience.stall,
+      });
+    } catch (error) {
+      // Its URL may hold a password, and so may the error.
+      throw new PerchError("CONFIG_INVALID", "HTTP_PROXY or HTTPS_PROXY is no URL of a proxy", error);
+    }
   }
 
   async close(): Promise<void> {

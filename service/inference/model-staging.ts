@@ -121,7 +121,10 @@ export class StagingFile {
 }
 
 export const cancelled = (path: string): PerchError =>
-  new PerchError("CANCELLED", `stopped; what there is of it is kept in ${partialOf(path)}`);
+  new PerchError(
+    "CANCELLED",
+    `stopped; what there is of it is kept in ${partialOf(path)}, and the same command goes on from there`,
+  );
 
 /** Makes a folder and those above it, private as the service makes them. Rejects with DATA_UNWRITABLE. */
 export async function makeFolder(folder: string): Promise<void> {

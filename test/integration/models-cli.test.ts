@@ -164,7 +164,7 @@ describe("a pull that is ended", () => {
     child.kill("SIGINT");
     const { code, err } = await ended;
     expect(code).toBe(130);
-    expect(err).toMatch(/Q3_K_M.gguf.partial; the same command goes on from there\n$/);
+    expect(err).toMatch(/Q3_K_M.gguf.partial, and the same command goes on from there\n$/);
     expect(readdirSync(home.folder)).toEqual([`${TEXT3}.partial`]);
   });
 });

@@ -254,6 +254,13 @@ describe("before a pull asks anybody", () => {
     });
   });
 
+  it("says that the proxy of the environment is none, and not what it is", async () => {
+    process.env.HTTPS_PROXY = "me:hunter2@proxy:3128";
+    const refused = pull(task());
+    await expect(refused).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+    await expect(refused).rejects.toThrow(/^HTTP_PROXY or HTTPS_PROXY is no URL of a proxy$/);
+  });
+
   it("does not fetch again what is right and stands wrongly in models.yaml", async () => {
     for (const file of ALL) home.put(file, home.right(file));
     const [first] = home.ladder.levels;
