@@ -1,3 +1,4 @@
+import type { Sensor } from "../../service/contract/readings.ts";
 import type { Clock } from "../../service/kernel/clock.ts";
 import type { Logger } from "../../service/kernel/logger.ts";
 import { FileReader } from "./file-reader.ts";
@@ -18,6 +19,8 @@ export interface BoxOptions extends Omit<SensorsOptions, "sensors" | "simulated"
   readonly root?: string;
   /** Default "nvidia-smi"; null: none is asked. */
   readonly nvidiaSmi?: string | null;
+  /** Gives temperatures where nothing here measures any; `always`: also where something does. */
+  readonly simulated?: { readonly sensor: Sensor; readonly always: boolean };
 }
 
 /** Everything that measures this box, the one that knows best first. Starts nothing. */
@@ -48,6 +51,23 @@ export function createSensors(options: BoxOptions): Sensors {
   const systemInformation = createSystemInformation({
     needed: async () => root === "/" && !(await zones.probe()) && !(await hwmon.probe()),
   });
-  const sensors = [zones, hwmon, jetson, ...(nvidia ? [nvidia] : []), ram, systemInformation];
-  return new Sensors({ ...options, sensors });
+  const thermal: readonly Sensor[] = [zones, hwmon, ...(nvidia ? [nvidia] : []), systemInformation];
+  const { simulated, ...rest } = options;
+  if (simulated?.always) return new Sensors({ ...rest, sensors: [simulated.sensor, ram] });
+  const sensors: Sensor[] = [zones, hwmon, jetson, ...(nvidia ? [nvidia] : []), ram, systemInformation];
+  if (simulated) sensors.push(standIn(simulated.sensor, thermal));
+  return new Sensors({ ...rest, sensors });
+}
+
+/** A sensor that is there where none of the others is. */
+function standIn(sensor: Sensor, others: readonly Sensor[]): Sensor {
+  const there = (other: Sensor) => other.probe().catch(() => false);
+  return {
+    name: sensor.name,
+    interval: sensor.interval,
+    timeout: sensor.timeout,
+    probe: async () => !(await Promise.all(others.map(there))).includes(true),
+    read: (signal) => sensor.read(signal),
+    close: () => sensor.close(),
+  };
 }

@@ -10,7 +10,7 @@ export interface Source {
   readonly fault: string | null;
 }
 
-export interface Merged extends Omit<Readings, "at" | "simulated" | "zones" | "distrusted"> {
+export interface Merged extends Omit<Readings, "at" | "zones" | "distrusted"> {
   readonly measured: readonly Measured[];
   readonly failed: readonly { readonly sensor: string; readonly reason: string }[];
 }
@@ -26,6 +26,7 @@ export function merge(parts: readonly Source[]): Merged {
   const throttling = new Set<string>();
   let pressure: Readings["pressure"] = null;
   let watts: number | null = null;
+  let simulated = false;
   for (const { sensor, reading, at, fault } of parts) {
     if (fault !== null) failed.push({ sensor, reason: fault });
     if (!reading) continue;
@@ -34,6 +35,7 @@ export function merge(parts: readonly Source[]): Merged {
       if (!memories.has(memory.id)) memories.set(memory.id, memory);
     for (const why of reading.throttling ?? []) throttling.add(why);
     failed.push(...(reading.failed ?? []));
+    simulated ||= reading.simulated ?? false;
     pressure ??= reading.pressure ?? null;
     if (reading.watts !== undefined && Number.isFinite(reading.watts))
       watts ??= Math.max(0, Math.round(reading.watts * 1000) / 1000);
@@ -44,6 +46,7 @@ export function merge(parts: readonly Source[]): Merged {
     throttling: [...throttling],
     pressure,
     watts,
+    simulated,
     failed,
   };
 }

@@ -132,9 +132,9 @@ export class Sensors implements Part {
     this.trust = verdict.trust;
     this.readings = {
       at: clock.now(),
-      simulated: this.options.simulated ?? false,
-      zones: [...verdict.zones],
       ...rest,
+      simulated: rest.simulated || (this.options.simulated ?? false),
+      zones: [...verdict.zones],
       distrusted: [...failed, ...verdict.distrusted],
     };
     for (const listener of this.listeners) listener(this.readings);

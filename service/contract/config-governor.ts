@@ -8,6 +8,11 @@ export const Governor = Type.Object(
       default: true,
       description: "false: the level never changes and the model works without a pause.",
     }),
+    sensors: Type.Enum(["auto", "real", "simulated"], {
+      default: "auto",
+      description:
+        "simulated: temperatures of a simulated box, for a box without sensors. auto: that, where every feed is simulated and no temperature can be read.",
+    }),
     margin: Type.Number({
       minimum: 1,
       maximum: 40,

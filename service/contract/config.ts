@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
 import { Feed } from "./config-feeds.ts";
+import { Governor } from "./config-governor.ts";
 import { Watch } from "./config-watches.ts";
 import { Duration, Id, Secret, Size } from "./units.ts";
 
@@ -53,6 +54,11 @@ export const MqttConfig = Type.Object(
       default: 500,
       description: "Messages under way at once, unacknowledged.",
     }),
+    commands: Type.Boolean({
+      default: false,
+      description:
+        "Obeys <prefix>/<node>/governor/set. Whoever may publish there may slow this box down or stop its model.",
+    }),
   },
   { ...closed, default: {} },
 );
@@ -62,7 +68,10 @@ export const EngineConfig = Type.Object(
   {
     ladder: Type.String({ default: "perch-small", description: "Ladder in models.yaml." }),
     level: Type.Optional(
-      Type.String({ description: "Rung of the ladder; without it the ladder's own default." }),
+      Type.String({
+        description:
+          "Best rung of the ladder that may run; without it the ladder's own default. The governor takes it or a lower one.",
+      }),
     ),
     binary: Type.Optional(
       Type.String({ description: "Another llama-server than the one that set-up built." }),
@@ -122,6 +131,7 @@ export const Config = Type.Object(
     http: HttpConfig,
     mqtt: MqttConfig,
     engine: EngineConfig,
+    governor: Governor,
     record: RecordConfig,
     feeds: Type.Array(Feed, { maxItems: 64 }),
     watches: Type.Array(Watch, { maxItems: 256 }),

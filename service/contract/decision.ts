@@ -79,3 +79,32 @@ export const Decision = Type.Object(
   closed,
 );
 export type Decision = Static<typeof Decision>;
+
+/** A decision as the record keeps it. */
+export interface DecisionRow extends Decision {
+  /** Epoch ms. */
+  readonly at: number;
+  /** Hottest zone, degrees Celsius; null where nothing measures it. */
+  readonly hottest: number | null;
+  /** The temperatures were a simulated box's. */
+  readonly simulated: boolean;
+  /** What each pool of memory had free, bytes. */
+  readonly free: Readonly<Record<string, number>>;
+}
+
+/** What a level took when it was loaded last. */
+export interface LoadTaken {
+  readonly ladder: string;
+  readonly level: string;
+  /** sha256 of the text model's file. */
+  readonly model: string;
+  readonly context: number;
+  readonly slots: number;
+  readonly kv: string;
+  readonly gpuLayers: number;
+  readonly needs: readonly { readonly memory: string; readonly bytes: number }[];
+  /** To the first answer, ms. */
+  readonly ms: number;
+  /** Epoch ms. */
+  readonly at: number;
+}

@@ -15,6 +15,9 @@ export const Provenance = Type.Object(
     hottest: Type.Union([Type.Number(), Type.Null()], {
       description: "Hottest zone in degrees Celsius; null where nothing measures it.",
     }),
+    simulated: Type.Optional(
+      Type.Literal(true, { description: "The temperature is a simulated box's; nobody measured it." }),
+    ),
     queue: Milliseconds("Time from the gate to the engine"),
     prompt: Milliseconds("Time on the prompt"),
     decode: Milliseconds("Time on the answer"),

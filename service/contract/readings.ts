@@ -35,7 +35,9 @@ export type Memory = Static<typeof Memory>;
 export const Readings = Type.Object(
   {
     at: Type.Number({ description: "Epoch ms." }),
-    simulated: Type.Boolean({ description: "A simulated box: nothing here was measured." }),
+    simulated: Type.Boolean({
+      description: "The temperatures, throttling and power are of a simulated box: nobody measured them.",
+    }),
     zones: Type.Array(Zone),
     memories: Type.Array(Memory),
     pressure: Type.Union(
@@ -75,6 +77,8 @@ export interface SensorReading {
   readonly pressure?: { readonly some: number; readonly full: number };
   readonly throttling?: readonly string[];
   readonly watts?: number;
+  /** Temperatures, throttling and power are a simulated box's. */
+  readonly simulated?: boolean;
   /** Parts of it that could not be read, and why: "soc2-thermal: EAGAIN". */
   readonly failed?: readonly { readonly sensor: string; readonly reason: string }[];
 }

@@ -1,3 +1,4 @@
+import type { GovernorState } from "./governor.ts";
 import type { Event, Observation } from "./observation.ts";
 import type { FeedStateMessage, NodeStatus } from "./topics.ts";
 
@@ -8,6 +9,28 @@ const feedState: FeedStateMessage = {
   state: "offline",
   reason: "no answer from rtsp://10.0.0.20: is the camera on?",
   since: "2026-11-03T08:12:41.218Z",
+};
+
+const governor: GovernorState = {
+  at: "2026-11-03T13:40:12.004Z",
+  mode: "auto",
+  until: null,
+  level: "q4_0",
+  running: "q4_0",
+  pace: 0.62,
+  reason: "heat",
+  text: "The model may work 62% of the time: tj-thermal is at 95.5 °C, 3.5 °C under its limit of 99.0 °C",
+  next: "q8_0 when it would stay cool enough for 300 s",
+  refused: null,
+  readings: {
+    simulated: false,
+    zones: [{ id: "tj-thermal", celsius: 95.5, limit: 99 }],
+    memories: [{ id: "ram", total: 65_000_000_000, free: 41_200_000_000, own: 8_450_000_000 }],
+    pressure: { some: 0, full: 0 },
+    throttling: [],
+    watts: 38.4,
+    distrusted: [],
+  },
 };
 
 const observation: Observation = {
@@ -50,6 +73,7 @@ const event: Event = {
 export const TOPIC_EXAMPLES: Readonly<Record<string, object>> = {
   status,
   "feed/<feed>/state": feedState,
+  governor,
   "observation/<watch>": observation,
   "event/<watch>/<rule>": event,
 };

@@ -1,10 +1,11 @@
 import type { TSchema } from "typebox";
+import { GovernorCommand } from "./governor.ts";
 import { TOPIC_EXAMPLES } from "./topic-examples.ts";
 import { TOPICS, type Topic } from "./topics.ts";
 
 /** docs/topics.md, made of the topics' schemas. */
 export function topicsPage(): string {
-  return `${[INTRODUCTION, overview(), ...TOPICS.map(section), SUBSCRIBING].join("\n\n")}\n`;
+  return `${[INTRODUCTION, overview(), ...TOPICS.map(section), commanding(), SUBSCRIBING].join("\n\n")}\n`;
 }
 
 const INTRODUCTION = `<!-- Made by \`npm run generate\` from service/contract/topics.ts; do not edit. -->
@@ -42,6 +43,19 @@ function section({ path, payload, qos, retained, keeping }: Topic): string {
 
 const title = (path: string) => path.replace(/[<>]/g, "");
 const anchor = (path: string) => title(path).replaceAll("/", "").toLowerCase();
+
+const commanding = () => `## Commanding
+
+With \`mqtt.commands: true\` (it is false unless you set it) Perch obeys \`<prefix>/<node>/governor/set\`. What it
+could not obey stands in \`refused\` of the topic \`governor\`. Retained commands are left out.
+
+${["| Field | Type | Meaning |", "|---|---|---|", ...fields(GovernorCommand)].join("\n")}
+
+\`\`\`sh
+mosquitto_pub -h 127.0.0.1 -p 1883 -q 1 -t perch/cell/governor/set -m '{"mode":"manual","level":"q4_k_m","for":"2h"}'
+mosquitto_pub -h 127.0.0.1 -p 1883 -q 1 -t perch/cell/governor/set -m '{"mode":"manual","pace":0.5,"for":"30m"}'
+mosquitto_pub -h 127.0.0.1 -p 1883 -q 1 -t perch/cell/governor/set -m '{"mode":"auto"}'
+\`\`\``;
 
 const SUBSCRIBING = `## Reading along
 
@@ -83,7 +97,8 @@ function rowsOf(object: Shape, prefix: string): string[] {
     const name = `${prefix}${key}`;
     const optional = object.required?.includes(key) ? "" : ", may be missing";
     const row = `| \`${name}\` | ${typeOf(field)}${optional} | ${meaning(field)} |`;
-    return field.properties ? [row, ...rowsOf(field, `${name}.`)] : [row];
+    const listed = field.items?.properties && [row, ...rowsOf(field.items, `${name}[].`)];
+    return listed ?? (field.properties ? [row, ...rowsOf(field, `${name}.`)] : [row]);
   });
 }
 

@@ -1,4 +1,5 @@
 import Type, { type Static, type TSchema } from "typebox";
+import { GovernorCommand, GovernorState } from "./governor.ts";
 import { FEED_STATES } from "./media.ts";
 import { Event, Observation } from "./observation.ts";
 
@@ -55,6 +56,14 @@ export const TOPICS: readonly Topic[] = [
     keeping: "The newest state is sent again on every connection.",
   },
   {
+    path: "governor",
+    payload: GovernorState,
+    qos: 1,
+    retained: true,
+    keeping:
+      "The newest is sent again on every connection; at every change, and every half a minute with new readings.",
+  },
+  {
     path: "observation/<watch>",
     payload: Observation,
     qos: 1,
@@ -70,6 +79,13 @@ export const TOPICS: readonly Topic[] = [
   },
 ];
 
+/** Topics that Perch listens to where `mqtt.commands` is true. */
+export const COMMAND_TOPICS: readonly { readonly path: string; readonly payload: TSchema }[] = [
+  { path: "governor/set", payload: GovernorCommand },
+];
+
+export const governorTopic = (base: string) => `${base}/governor`;
+export const governorCommandTopic = (base: string) => `${base}/governor/set`;
 export const statusTopic = (base: string) => `${base}/status`;
 export const feedStateTopic = (base: string, feed: string) => `${base}/feed/${feed}/state`;
 export const observationTopic = (base: string, watch: string) => `${base}/observation/${watch}`;

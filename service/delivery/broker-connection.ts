@@ -78,6 +78,22 @@ export class BrokerConnection {
     else this.waiting.push(message);
   }
 
+  /**
+   * Listens to a topic. Retained messages are left out: they were said before, to whoever was there. Calls
+   * back with why where the broker does not allow it.
+   */
+  subscribe(topic: string, onMessage: (payload: Buffer) => void, refused: (why: string) => void): void {
+    this.client.on("message", (to, payload, packet) => {
+      if (to === topic && !packet.retain && !this.over) onMessage(payload);
+    });
+    // MQTT 5's retain handling 2: the broker need not send retained ones at all.
+    this.client.subscribe(topic, { qos: 1, ...(this.protocol === 5 && { rh: 2 }) }, (error, granted) => {
+      if (this.over) return;
+      if (error) refused(error.message);
+      else if (granted?.some(({ qos }) => qos >= 128)) refused("the broker refuses it");
+    });
+  }
+
   /** Ends the connection as a failed one: the broker publishes the last will. */
   lose(fault: BrokerFault): void {
     if (this.over) return;

@@ -1,5 +1,13 @@
 import type { MqttConfig } from "../contract/config.ts";
-import { type FeedStateMessage, feedStateTopic, type NodeStatus, statusTopic } from "../contract/topics.ts";
+import type { GovernorState } from "../contract/governor.ts";
+import {
+  type FeedStateMessage,
+  feedStateTopic,
+  governorCommandTopic,
+  governorTopic,
+  type NodeStatus,
+  statusTopic,
+} from "../contract/topics.ts";
 import { Backoff } from "../kernel/backoff.ts";
 import { type Clock, iso, sleep } from "../kernel/clock.ts";
 import type { Logger } from "../kernel/logger.ts";
@@ -26,6 +34,8 @@ const SETTLED = 30_000;
 /** Connections that end within so many ms, this often in a row, have a reason of their own. */
 const SHORT = 10_000;
 const SHORT_LIVES = 3;
+/** No command is longer, bytes. */
+const MOST_COMMAND = 4096;
 
 interface Options {
   readonly node: string;
@@ -34,6 +44,8 @@ interface Options {
   /** URL of the embedded broker, once it listens. */
   readonly url: () => string | undefined;
   readonly outbox: Outbox;
+  /** A command to the governor, as it came; called only where mqtt.commands is true. */
+  readonly onGovernorCommand?: (payload: string) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -94,6 +106,11 @@ export class Delivery implements Part {
     this.retained.set(feedStateTopic(this.base, message.feed), JSON.stringify(message));
   }
 
+  /** Keeps the newest state of the governor at the broker, retained. */
+  governorState(state: GovernorState): void {
+    this.retained.set(governorTopic(this.base), JSON.stringify(state));
+  }
+
   health(): Health {
     const detail = {
       broker: this.connection?.broker.at ?? "none",
@@ -147,6 +164,7 @@ export class Delivery implements Part {
     logger.info(
       `connected to the broker at ${connection.broker.at} (MQTT ${connection.protocol === 5 ? "5" : "3.1.1"})`,
     );
+    this.listen(connection);
     this.retained.set(statusTopic(this.base), this.status("online"));
     this.retained.attach(connection);
     this.drain.attach(connection);
@@ -160,6 +178,20 @@ export class Delivery implements Part {
       this.slowBackoff.reset();
     }
     return fault;
+  }
+
+  private listen(connection: BrokerConnection): void {
+    const { config, logger, onGovernorCommand } = this.options;
+    if (!config.commands || !onGovernorCommand) return;
+    const topic = governorCommandTopic(this.base);
+    connection.subscribe(
+      topic,
+      (payload) => {
+        if (payload.length <= MOST_COMMAND) onGovernorCommand(payload.toString("utf8"));
+        else logger.warn(`a command on ${topic} was left out: it has ${payload.length} bytes`);
+      },
+      (why) => logger.error(`commands on ${topic} cannot be received: ${why}`),
+    );
   }
 
   /** A second box with this node's name ends our connection whenever it connects; MQTT 3.1.1, and some brokers of 5, do not say so. */

@@ -181,9 +181,10 @@ function outText({ rungs }: PolicyInput, level: string): string {
   return rung.fits ? `${level} has failed` : `${level} is out: ${rung.reason ?? "it does not fit"}`;
 }
 
-function noneText({ readings, limits }: PolicyInput, rungs: readonly Rung[]): string {
+function noneText({ readings, limits, rungs: all }: PolicyInput, rungs: readonly Rung[]): string {
+  const why = all.find(({ fits, reason }) => !fits && reason !== null)?.reason;
   const least = rungs.at(-1);
   const left = least && tightest(least, readings.memories);
-  if (!least || !left) return "No level can run: every one is out";
+  if (!least || !left) return `No level can run: ${why ?? "every one is out"}`;
   return `No level fits: with ${least.level} ${memoryText(left, limits.reserve)} (${gigabytes(left.pool.free)} are free)`;
 }

@@ -83,6 +83,17 @@ export function tooTight(
   return pool && { pool, bytes: pool.free };
 }
 
+/** Whether a level's model has room while the one that runs is still there. */
+export const fitsBeside = (rung: Rung, memories: readonly Memory[], reserve: number): boolean =>
+  rung.needs.every(({ memory, bytes }) => {
+    const pool = memories.find(({ id }) => id === memory);
+    return pool !== undefined && pool.free >= bytes + reserve;
+  });
+
+/** What the models that run hold of each pool. */
+export const ran = (memories: readonly Memory[]): Rung["needs"] =>
+  memories.filter(({ own }) => own > 0).map(({ id, own }) => ({ memory: id, bytes: own }));
+
 /** Adds a failure. Failing again doubles what the level waits for. */
 export function markUnfit(
   unfit: readonly Unfit[],

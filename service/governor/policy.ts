@@ -45,7 +45,9 @@ export function decide(input: PolicyInput, last: PolicyState): { decision: Decis
   const pace = state.level === null ? 0 : cappedPace(manual, pacing.pace);
   const seen = { hottest, lost, throttled };
   const reason = choice.reason ?? steadyReason(pacing, seen, pace < pacing.pace);
-  const text = [choice.text, paceText(reason, pace, seen, manual)].filter((part) => part !== null).join(". ");
+  // Where no level runs, the reason is the level's: how fast it might work says nothing.
+  const fast = state.level === null && choice.text !== null ? null : paceText(reason, pace, seen, manual);
+  const text = [choice.text, fast].filter((part) => part !== null).join(". ");
   const next = nextText(input, state, usable(input.rungs, state, readings.memories, now), manual);
   return { decision: { level: state.level, pace, reason, text, next }, state };
 }

@@ -4,7 +4,7 @@ import type { ChildExit } from "../kernel/supervised-process.ts";
 /** What llama-server writes when it ends, and what that means to whoever runs the box; first match holds. */
 const MEANINGS: readonly {
   readonly pattern: RegExp;
-  readonly code: "SETUP_MISSING" | "ENGINE_FAILED" | "MODEL_CORRUPT";
+  readonly code: "SETUP_MISSING" | "ENGINE_FAILED" | "ENGINE_MEMORY" | "MODEL_CORRUPT";
   readonly meaning: (match: RegExpExecArray) => string;
 }[] = [
   {
@@ -14,7 +14,7 @@ const MEANINGS: readonly {
   },
   {
     pattern: /out of memory|failed to allocate|unable to allocate|bad_alloc|OutOfDeviceMemory/i,
-    code: "ENGINE_FAILED",
+    code: "ENGINE_MEMORY",
     meaning: () =>
       "there is not enough memory for this level: choose a lower one (engine.level), or end what else uses the memory",
   },

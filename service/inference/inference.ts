@@ -7,6 +7,7 @@ import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
 import type { Engine, EngineStamp, Prompt, Reply } from "./engine.ts";
 import { checkJpeg, checkWav } from "./media-check.ts";
+import { Pacer } from "./pacer.ts";
 import { poisonFault } from "./poison.ts";
 
 export interface InferenceRequest {
@@ -72,6 +73,8 @@ const BREATH = 50;
 export class Inference implements Part {
   readonly name = "inference";
   private readonly queue: BoundedQueue<Job>;
+  private readonly pacer: Pacer;
+  private cancelWait: (() => void) | undefined;
   /** A suspect that is with the engine: nothing goes beside it. */
   private alone: Job | undefined;
   /** What is with the engine, and how each is given up. */
@@ -85,6 +88,7 @@ export class Inference implements Part {
   private idle: (() => void)[] = [];
 
   constructor(private readonly options: Options) {
+    this.pacer = new Pacer(options.clock);
     this.queue = new BoundedQueue<Job>({
       lanes: LANES,
       capacity: options.capacity,
@@ -101,6 +105,7 @@ export class Inference implements Part {
   /** Takes no more, waits for the answers under way within the bound, and cancels what waits. */
   async stop(): Promise<void> {
     this.stopper.abort();
+    this.cancelWait?.();
     const waiting = [...this.queue.takeAll(), ...this.suspects.splice(0)];
     for (const { value } of waiting) value.reject(stoppingFault());
     const { clock, drain = 5_000 } = this.options;
@@ -108,6 +113,18 @@ export class Inference implements Part {
     for (const given of this.underWay.values()) given.abort();
     await this.untilIdle();
     this.showLength();
+  }
+
+  /** Share of the time that the model may work from now on, 0 to 1. What has begun is answered. */
+  setPace(pace: number): void {
+    if (pace === this.pacer.pace) return;
+    this.pacer.pace = pace;
+    this.pump();
+  }
+
+  /** A meter: the share of the time since it was last asked, or made, in which the model worked. */
+  workMeter(): () => number {
+    return this.pacer.meter();
   }
 
   health(): Health {
@@ -185,7 +202,7 @@ export class Inference implements Part {
     if (!this.started || this.stopper.signal.aborted) return;
     if (this.queue.length === 0 && this.suspects.length === 0) return;
     if (!this.engineUp) return void this.awaitEngine();
-    if (this.alone) return;
+    if (this.alone || this.rests()) return;
     if (this.suspects.length > 0) {
       const suspect = this.underWay.size === 0 ? this.suspects.shift() : undefined;
       this.alone = suspect?.value;
@@ -198,6 +215,16 @@ export class Inference implements Part {
       void this.serve(ticket);
     }
     this.showLength();
+  }
+
+  /** Whether the pace lets nothing begin yet; then it goes on by itself when it does. */
+  private rests(): boolean {
+    this.cancelWait?.();
+    this.cancelWait = undefined;
+    const wait = this.pacer.wait();
+    if (wait > 0 && wait < Number.POSITIVE_INFINITY)
+      this.cancelWait = this.options.clock.after(Math.ceil(wait), () => this.pump());
+    return wait > 0;
   }
 
   private async awaitEngine(): Promise<void> {
@@ -224,6 +251,7 @@ export class Inference implements Part {
     const job = ticket.value;
     const given = new AbortController();
     this.underWay.set(job, given);
+    this.pacer.begin();
     const { stamp } = engine;
     const sent = clock.monotonic();
     try {
@@ -249,6 +277,7 @@ export class Inference implements Part {
   /** Its place at the engine is free. */
   private over(job: Job): void {
     if (!this.underWay.delete(job)) return;
+    this.pacer.end();
     if (this.alone === job) this.alone = undefined;
     if (this.underWay.size === 0) for (const wake of this.idle.splice(0)) wake();
     this.pump();

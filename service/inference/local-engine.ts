@@ -78,7 +78,10 @@ export class LocalEngine implements Engine {
   private life: EngineLife | undefined;
   private loop: Promise<void> | undefined;
   private folder: string | undefined;
+  /** Told when a life that had answered ends by itself: why, and how many did within ten minutes. */
+  onDeath: ((fault: PerchError, deaths: number) => void) | undefined;
   private state: Health = { state: "starting" };
+  private trouble: PerchError | undefined;
   private listeners: (() => void)[] = [];
   private deaths: number[] = [];
   private spawns = 0;
@@ -106,6 +109,11 @@ export class LocalEngine implements Engine {
   /** Process id of llama-server while one runs. */
   get pid(): number | undefined {
     return this.life?.pid;
+  }
+
+  /** Why it does not answer, once it has found out. */
+  get fault(): PerchError | undefined {
+    return this.trouble;
   }
 
   /** Resolves when it answers, when it cannot and says why in its health, or when loading takes long. */
@@ -188,6 +196,7 @@ export class LocalEngine implements Engine {
       if (!isPerchError(error, "MODEL_MISSING", "MODEL_CORRUPT", "SETUP_MISSING", "DATA_UNWRITABLE"))
         throw error;
       if (this.state.reason !== error.message) logger.error({ part: this.name }, error.message);
+      this.trouble = error;
       this.change({ state: "degraded", reason: error.message });
       await this.filesChanged(folder, before);
       return undefined;
@@ -234,7 +243,10 @@ export class LocalEngine implements Engine {
     if (this.stopper.signal.aborted) await life.stop();
     else {
       await life.begin().then(
-        () => this.change({ state: "ok" }),
+        () => {
+          this.trouble = undefined;
+          this.change({ state: "ok" });
+        },
         (error: unknown) => {
           // An expected fault is how it ended, and told with its end.
           if (!isPerchError(error)) throw error;
@@ -258,7 +270,9 @@ export class LocalEngine implements Engine {
       ? `${fault.message}; it ended ${this.deaths.length} times within ten minutes, the next try is in ${Math.round(wait / 1000)} s${quoted(stderr)}`
       : `${fault.message}; it is started again`;
     logger.error({ part: this.name, stderr }, reason);
+    this.trouble = fault;
     this.change({ state: "degraded", reason });
+    if (answered > 0) this.onDeath?.(fault, this.deaths.length);
     await sleep(clock, wait, this.stopper.signal);
   }
 

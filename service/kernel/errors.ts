@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   CANCELLED: { status: 499, retryable: false },
   BROKER_UNREACHABLE: { status: 503, retryable: true },
   BROKER_REFUSED: { status: 503, retryable: true },
+  SERVICE_UNREACHABLE: { status: 503, retryable: true },
   PROCESS_FAILED: { status: 500, retryable: true },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;
 

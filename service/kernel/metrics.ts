@@ -69,6 +69,28 @@ export class Metrics {
   readonly restarts = this.counter("perch_child_restarts_total", "Child processes started again.", ["child"]);
   readonly queueLength = this.gauge("perch_queue_length", "Requests that wait for the engine.", []);
   readonly feedState = this.gauge("perch_feed_live", "1 where the feed is live.", ["feed"]);
+  readonly pace = this.gauge("perch_governor_pace", "Share of the time that the model may work.", []);
+  readonly level = this.gauge("perch_governor_level", "1 for the level that runs.", ["level"]);
+  readonly decisions = this.counter("perch_governor_decisions_total", "Decisions that changed something.", [
+    "reason",
+  ]);
+  readonly switches = this.counter("perch_governor_switches_total", "Changes of level, by how they ended.", [
+    "outcome",
+  ]);
+  readonly temperature = this.gauge("perch_temperature_celsius", "Temperature of a zone.", ["zone"]);
+  readonly memoryFree = this.gauge("perch_memory_free_bytes", "What a new allocation can have.", ["memory"]);
+  readonly memoryOwn = this.gauge("perch_memory_own_bytes", "What the models hold.", ["memory"]);
+  readonly throttling = this.gauge(
+    "perch_hardware_throttling",
+    "Reasons for which the hardware slows itself down now.",
+    [],
+  );
+  readonly distrusted = this.gauge("perch_sensors_distrusted", "Sensors that are not believed now.", []);
+  readonly simulatedBox = this.gauge(
+    "perch_box_simulated",
+    "1 where the temperatures are a simulated box's.",
+    [],
+  );
   readonly partHealth = this.gauge("perch_part_ok", "1 where the part is ok.", ["part"]);
   readonly stage = new Summary({
     name: "perch_stage_milliseconds",

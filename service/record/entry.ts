@@ -1,6 +1,7 @@
+import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation } from "../contract/observation.ts";
 
-/** What one answer leads to. All of it is committed in one transaction, or none of it. */
+/** What one answer, or one decision of the governor, leads to. All of it is committed in one transaction, or none of it. */
 export interface Entry {
   readonly observation?: Observation;
   readonly events: readonly Event[];
@@ -8,6 +9,8 @@ export interface Entry {
   readonly messages: readonly { readonly topic: string; readonly payload: string }[];
   /** JPEG of the moment; kept with the entry's events, and only with events. */
   readonly thumbnail?: Buffer;
+  readonly decision?: DecisionRow;
+  readonly load?: LoadTaken;
 }
 
 /** Roughly the bytes of memory that an entry holds while it waits. */

@@ -67,6 +67,37 @@ export const MIGRATIONS: readonly string[] = [
   CREATE VIRTUAL TABLE observation_words USING fts5 (words, content = '', contentless_delete = 1);
   CREATE VIRTUAL TABLE event_words USING fts5 (words, content = '', contentless_delete = 1);
   `,
+  `
+  -- What the governor decided, and what it saw.
+  CREATE TABLE decision (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    level TEXT,
+    pace REAL NOT NULL,
+    reason TEXT NOT NULL,
+    text TEXT NOT NULL,
+    next TEXT,
+    hottest REAL,
+    simulated INTEGER NOT NULL CHECK (simulated IN (0, 1)),
+    free TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX decision_at ON decision (at);
+
+  -- What each level took of memory when it was loaded last.
+  CREATE TABLE load (
+    ladder TEXT NOT NULL,
+    level TEXT NOT NULL,
+    model TEXT NOT NULL,
+    context INTEGER NOT NULL,
+    slots INTEGER NOT NULL,
+    kv TEXT NOT NULL,
+    gpu_layers INTEGER NOT NULL,
+    needs TEXT NOT NULL,
+    ms INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (ladder, level)
+  ) STRICT;
+  `,
 ];
 
 /** The database's version; throws PerchError DATA_NEWER where a later Perch wrote it. */

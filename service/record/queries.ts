@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation, Provenance } from "../contract/observation.ts";
 import { iso } from "../kernel/clock.ts";
 import { queryFor } from "./words.ts";
@@ -46,6 +47,9 @@ interface EventRow extends Omit<Event, "started" | "at" | "ended" | "reason" | "
   readonly reason: string | null;
   readonly answer: string;
 }
+
+/** A row whose fields of these names are as SQLite holds them. */
+type Stored<T, K extends keyof T> = Omit<T, K> & Readonly<Record<K, string | number>>;
 
 const OBSERVATION = "id, node, watch, feeds, captured, answered, answer, provenance";
 const EVENT = `id, sequence, node, watch, rule, title, severity, phase, started, at, ended, reason, observation,
@@ -106,6 +110,39 @@ export class Queries {
       observations: observations.all(query, limit).map(observationOf),
       events: events.all(query, limit).map(eventOf),
     };
+  }
+
+  /** What the governor decided at or after a time, epoch ms. */
+  decisions({
+    since,
+    limit = 100,
+  }: {
+    readonly since?: number;
+    readonly limit?: number;
+  } = {}): DecisionRow[] {
+    const { where, values } = conditions({ "at >= ?": since });
+    return this.db
+      .prepare<unknown[], Stored<DecisionRow, "free" | "simulated">>(
+        `SELECT at, level, pace, reason, text, next, hottest, simulated, free FROM decision ${where}
+         ORDER BY at DESC, number DESC LIMIT ?`,
+      )
+      .all(...values, limit)
+      .map(({ free, simulated, ...row }) => ({
+        ...row,
+        simulated: simulated === 1,
+        free: JSON.parse(String(free)) as DecisionRow["free"],
+      }));
+  }
+
+  /** What each level of a ladder took when it was loaded last. */
+  loads(ladder: string): LoadTaken[] {
+    return this.db
+      .prepare<[string], Stored<LoadTaken, "needs">>(
+        `SELECT ladder, level, model, context, slots, kv, gpu_layers AS gpuLayers, needs, ms, at
+         FROM load WHERE ladder = ?`,
+      )
+      .all(ladder)
+      .map(({ needs, ...row }) => ({ ...row, needs: JSON.parse(String(needs)) as LoadTaken["needs"] }));
   }
 
   /** JPEG kept with an event, if there is one. */

@@ -1,4 +1,5 @@
 import type { RecordConfig } from "../contract/config.ts";
+import type { LoadTaken } from "../contract/decision.ts";
 import type { Event } from "../contract/observation.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { messageOf, PerchError } from "../kernel/errors.ts";
@@ -119,6 +120,11 @@ export class Record implements Part {
   /** Events that have not ended, oldest first. Throws PerchError while the database is not open: see `whenOpen`. */
   openEvents(): Event[] {
     return this.queries.openEvents();
+  }
+
+  /** What each level of a ladder took when it was loaded last; nothing while the database is not open. */
+  loads(ladder: string): LoadTaken[] {
+    return this.commits.open?.queries.loads(ladder) ?? [];
   }
 
   /** What can be asked of the record. Throws PerchError while the database is not open. */

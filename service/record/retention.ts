@@ -136,6 +136,9 @@ export class Retention {
            SELECT number FROM event WHERE phase = 'end' AND at <= ? ORDER BY at LIMIT ?) RETURNING number`,
       )
       .pluck();
+    const decisions = db.prepare(
+      "DELETE FROM decision WHERE number IN (SELECT number FROM decision WHERE at <= ? ORDER BY at LIMIT ?)",
+    );
     const observationWords = db.prepare("DELETE FROM observation_words WHERE rowid = ?");
     const eventWords = db.prepare("DELETE FROM event_words WHERE rowid = ?");
     const mergeWords = db.prepare(
@@ -146,10 +149,11 @@ export class Retention {
         const goneObservations = observations.all(time, STEP);
         for (const number of goneObservations) observationWords.run(number);
         const goneEvents = events.all(time, STEP);
+        const goneDecisions = decisions.run(time, STEP).changes;
         for (const number of goneEvents) eventWords.run(number);
         // Removed words leave marks; without this their room would come back only with many new ones.
         if (goneObservations.length > 0) mergeWords.run(STEP);
-        return goneObservations.length + goneEvents.length;
+        return goneObservations.length + goneEvents.length + goneDecisions;
       })
       .immediate();
   }

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation } from "../contract/observation.ts";
 import { observationTopic } from "../contract/topics.ts";
 import type { Entry } from "./entry.ts";
@@ -18,6 +19,8 @@ export class Rows {
   private readonly deleteMessage;
   private readonly selectMessages;
   private readonly countMessages;
+  private readonly insertDecision;
+  private readonly replaceLoad;
   private readonly setProgress;
   private readonly getProgress;
 
@@ -47,6 +50,14 @@ export class Rows {
       "SELECT id, topic, payload, at FROM outbox WHERE id > ? ORDER BY id LIMIT ?",
     );
     this.countMessages = db.prepare<[], number>("SELECT count(*) FROM outbox").pluck();
+    this.insertDecision = db.prepare(
+      `INSERT INTO decision (at, level, pace, reason, text, next, hottest, simulated, free)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.replaceLoad = db.prepare(
+      `INSERT OR REPLACE INTO load (ladder, level, model, context, slots, kv, gpu_layers, needs, ms, at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
     this.setProgress = db.prepare("UPDATE progress SET batch = ?");
     this.getProgress = db.prepare<[], string>("SELECT batch FROM progress").pluck();
   }
@@ -56,6 +67,8 @@ export class Rows {
     if (entry.observation) this.writeObservation(entry.observation);
     for (const event of entry.events) this.writeEvent(event);
     if (entry.thumbnail) this.writeThumbnail(entry.events, entry.thumbnail, at);
+    if (entry.decision) this.writeDecision(entry.decision);
+    if (entry.load) this.writeLoad(entry.load);
     const passing = entry.observation && observationTopic("", entry.observation.watch);
     for (const { topic, payload } of entry.messages) {
       const expires = passing !== undefined && topic.endsWith(passing) ? 1 : 0;
@@ -130,5 +143,16 @@ export class Rows {
       const { lastInsertRowid } = this.insertEvent.run(values);
       this.insertEventWords.run(lastInsertRowid, wordsOfEvent(event));
     } else if (event.sequence > known.sequence) this.updateEvent.run(values);
+  }
+
+  private writeDecision(decision: DecisionRow): void {
+    const { at, level, pace, reason, text, next, hottest, simulated, free } = decision;
+    const values = [Math.round(at), level, pace, reason, text, next, hottest, Number(simulated)];
+    this.insertDecision.run(...values, JSON.stringify(free));
+  }
+
+  private writeLoad({ ladder, level, model, context, slots, kv, gpuLayers, needs, ms, at }: LoadTaken): void {
+    const values = [ladder, level, model, context, slots, kv, gpuLayers, JSON.stringify(needs)];
+    this.replaceLoad.run(...values, Math.round(ms), Math.round(at));
   }
 }

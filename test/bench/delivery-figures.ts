@@ -180,7 +180,12 @@ async function withDelivery<T>(
   const metrics = new Metrics();
   const common = { clock: systemClock, logger: silentLogger, metrics };
   const record = new Record({ folder, config: { thumbnail: 0, age: 86_400_000, bytes: 1e9 }, ...common });
-  const config = { broker: { kind: "external", url }, prefix: "perch", window: WINDOW } as const;
+  const config = {
+    broker: { kind: "external", url },
+    prefix: "perch",
+    window: WINDOW,
+    commands: false,
+  } as const;
   const { outbox } = record;
   const delivery = new Delivery({
     node: "bench",

@@ -8,7 +8,7 @@ import { Governor } from "../../service/contract/config-governor.ts";
 import type { Decision, Reason, Rung } from "../../service/contract/decision.ts";
 import type { Readings, SensorReading } from "../../service/contract/readings.ts";
 import { decide, initialState, levelFailed, type PolicyState } from "../../service/governor/policy.ts";
-import { Rest } from "../../service/governor/rest.ts";
+import { Rest } from "../../service/inference/rest.ts";
 import { decodeUnits, fillDefaults } from "../../service/kernel/config-schema.ts";
 
 export const DEFAULTS = decodeUnits(Governor, fillDefaults(Governor, {})) as Limits;

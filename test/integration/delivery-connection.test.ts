@@ -182,7 +182,12 @@ describe("the embedded broker", () => {
     new Delivery({
       node: "n1",
       version: "1.2.3",
-      config: { broker: { kind: "embedded", host: "127.0.0.1", port: 0 }, prefix: "perch", window: 500 },
+      config: {
+        broker: { kind: "embedded", host: "127.0.0.1", port: 0 },
+        prefix: "perch",
+        window: 500,
+        commands: false,
+      },
       url: () => one.url(),
       outbox,
       clock,

@@ -15,7 +15,7 @@ const record = new Record({ folder, config: { thumbnail: 0, age: 86_400_000, byt
 const delivery = new Delivery({
   node: "n1",
   version: "1.2.3",
-  config: { broker: { kind: "external", url }, prefix: "perch", window: Number(window) },
+  config: { broker: { kind: "external", url }, prefix: "perch", window: Number(window), commands: false },
   url: () => undefined,
   outbox: record.outbox,
   ...common,

@@ -25,7 +25,7 @@ export function deliveryTo(
   const delivery = new Delivery({
     node: "n1",
     version: "1.2.3",
-    config: { broker: { kind: "external", ...broker }, prefix: "perch", window },
+    config: { broker: { kind: "external", ...broker }, prefix: "perch", window, commands: false },
     url: () => undefined,
     outbox,
     clock,

@@ -47,7 +47,10 @@ export class EngineBench {
     const ladder = shipped.ladder("perch-small");
     const level = { ...shipped.level(ladder), ...change };
     const models = join(this.folder, `models-${this.engines.length}.yaml`);
-    writeFileSync(models, modelsYaml({ ...ladder, folder: "weights", order, levels: [level] }));
+    writeFileSync(
+      models,
+      modelsYaml({ ...ladder, folder: "weights", order, default: level.id, levels: [level] }),
+    );
     return new ModelStore({ models, data: this.data, logger: silentLogger });
   }
 

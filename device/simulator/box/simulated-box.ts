@@ -11,6 +11,8 @@ export interface SimulatedBoxOptions {
   /** What the real model has done since the last call: its level, and the share of the time it worked. */
   readonly work: () => Work;
   readonly seed?: number;
+  /** Its heat only: memory is the real box's, and the zones say by their names that they are simulated. */
+  readonly heatOnly?: boolean;
   /** What happens around the box; without it a day by the seed, over and over. */
   readonly day?: Day;
 }
@@ -36,7 +38,7 @@ export function createSimulatedBox(preset: BoxPreset, clock: Clock, options: Sim
         second += passed;
       }
       at = now;
-      return readingOf(box);
+      return options.heatOnly ? heatOf(readingOf(box)) : { ...readingOf(box), simulated: true };
     },
     close: async () => undefined,
   };
@@ -64,6 +66,13 @@ export function readingOf(box: Box, noise: () => number = () => 0): SensorReadin
     watts: box.watts,
   };
 }
+
+const heatOf = ({ zones = [], throttling = [], watts = 0 }: SensorReading): SensorReading => ({
+  zones: zones.map((zone) => ({ ...zone, id: `simulated ${zone.id}` })),
+  throttling: throttling.map((why) => `simulated ${why}`),
+  watts,
+  simulated: true,
+});
 
 /** Tasks begin to wait for memory when less than a fiftieth of it is left. */
 function pressureOf(box: Box): { some: number; full: number } {

@@ -20,4 +20,10 @@ export class Rest {
   mayBegin(pace: number): boolean {
     return pace >= 1 || (pace > 0 && this.owed <= 0);
   }
+
+  /** Seconds of rest until the next answer may begin; Infinity at pace 0. */
+  waits(pace: number): number {
+    if (this.mayBegin(pace)) return 0;
+    return pace <= 0 ? Number.POSITIVE_INFINITY : (this.owed * (1 - pace)) / pace;
+  }
 }
