@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ModelFile } from "../../service/contract/models.ts";
-import { engineArguments, imageTokens } from "../../service/inference/engine-args.ts";
+import { engineArguments, engineShape, imageTokens } from "../../service/inference/engine-args.ts";
 import { readGgufHeader } from "../../service/inference/gguf.ts";
 import { ModelStore } from "../../service/inference/model-store.ts";
 import { ConfigError } from "../../service/kernel/config-file.ts";
@@ -178,6 +178,9 @@ describe("the engine's arguments", () => {
     expect(value(args, "--ctx-size")).toBe(String(large.context * large.slots));
     expect(value(args, "--gpu-layers")).toBe("all");
     expect(Number(value(args, "--cache-ram"))).toBeGreaterThan(256);
+    expect(value(args, "--load-mode")).toBe("none");
+    expect(engineShape(level, "question-first").batch).toBe(Number(value(args, "--ubatch-size")));
+    expect(engineShape(level, "media-first").promptCache).toBe(0);
   });
 
   it("let a picture of any of the level's grids be as it is", () => {
