@@ -103,7 +103,9 @@ export function place(demand: Demand, gpu: Gpu | null, gpuLayers: number): Place
   add(used[0] ?? "ram", mmproj);
 
   const graph = computeBytes(demand);
-  for (const pool of used.length > 0 ? used : ["ram"]) add(pool, graph.model);
+  // Layers that stay on the processor have a graph of their own.
+  const computing = poolOf(0) === "ram" ? [...new Set(["ram", ...used])] : used;
+  for (const pool of computing) add(pool, graph.model);
   add(used[0] ?? "ram", graph.projector);
   // What crosses between processor and GPU lies on both sides.
   const crossing = used.length > 0 ? engine.batch * shape.wide * FLOAT : 0;
@@ -112,7 +114,7 @@ export function place(demand: Demand, gpu: Gpu | null, gpuLayers: number): Place
   add("ram", own + (used.length > 0 ? CUDA_LIBRARIES : 0));
   for (const pool of used) add(pool, CUDA_CONTEXT);
   const other = own + crossing + used.length * CUDA_CONTEXT + (used.length > 0 ? CUDA_LIBRARIES : 0);
-  const compute = graph.model * Math.max(1, used.length) + graph.projector;
+  const compute = graph.model * computing.length + graph.projector;
   const promptCache = engine.promptCache;
   return { parts: rounded({ weights, mmproj, kv, compute, promptCache, other }), bytes };
 }

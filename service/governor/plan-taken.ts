@@ -1,21 +1,5 @@
+import type { LoadTaken } from "../contract/decision.ts";
 import type { Level } from "../contract/models.ts";
-
-/** What a load really took. */
-export interface LoadTaken {
-  readonly level: string;
-  /** sha256 of the text file. */
-  readonly model: string;
-  readonly context: number;
-  readonly slots: number;
-  readonly kv: string;
-  /** As the level said it; -1: all. */
-  readonly gpuLayers: number;
-  readonly needs: readonly { readonly memory: string; readonly bytes: number }[];
-  /** How long it took until it answered. */
-  readonly ms: number;
-  /** Epoch ms. */
-  readonly at: number;
-}
 
 export interface Corrected {
   readonly bytes: ReadonlyMap<string, number>;

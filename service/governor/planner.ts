@@ -1,13 +1,12 @@
-import type { Rung } from "../contract/decision.ts";
+import type { LoadTaken, Rung } from "../contract/decision.ts";
 import type { Ladder, Level } from "../contract/models.ts";
 import type { Memory } from "../contract/readings.ts";
 import { type Files, filesOf } from "./plan-files.ts";
 import { allLayers, type EngineShape, type Gpu, type Parts, type Placed, place } from "./plan-memory.ts";
 import { bandwidthBy, paceOf } from "./plan-speed.ts";
-import { correct, type LoadTaken } from "./plan-taken.ts";
+import { correct } from "./plan-taken.ts";
 
 export type { EngineShape, Parts } from "./plan-memory.ts";
-export type { LoadTaken } from "./plan-taken.ts";
 
 /** A rung with all that it was made of. */
 export interface Planned extends Rung {
@@ -36,8 +35,8 @@ export interface PlanOptions {
   /** What the engine's arguments make of a level. */
   readonly engine: (level: Level, order: Ladder["order"]) => EngineShape;
   /**
-   * now: what is free, and what our own engines hold, is what there is; ever: all that the box has. The
-   * governor's policy looks at free memory itself each second, and asks for ever.
+   * ever (the default): a rung fits that could have all that the box has, as the governor's policy looks at
+   * free memory itself each second; now: that fits into what is free and what our own engines hold.
    */
   readonly room?: "now" | "ever";
   readonly taken?: readonly LoadTaken[];
@@ -134,7 +133,7 @@ function shortOf(
   for (const [pool, needed] of bytes) {
     const memory = memories.find(({ id }) => id === pool);
     if (!memory) continue;
-    const all = room === "ever" ? memory.total : memory.free + memory.own;
+    const all = room === "now" ? memory.free + memory.own : memory.total;
     if (needed + reserve <= all) continue;
     const kept = reserve > 0 ? `, of which ${gigabytes(reserve)} stay free` : "";
     return `needs ${gigabytes(needed)} of ${pool}, and there are ${gigabytes(all)}${kept}`;
