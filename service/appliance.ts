@@ -1,18 +1,29 @@
 import { join } from "node:path";
 import { Feeds } from "../device/feeds/feeds.ts";
 import { createFfmpegFeed } from "../device/feeds/ffmpeg-feed.ts";
+import type { Sensors } from "../device/sensors/sensors.ts";
 import { createSimulatedFeed } from "../device/simulator/simulated-feed.ts";
+import { AdminToken } from "./api/admin-token.ts";
 import { HealthServer } from "./api/health-server.ts";
-import { chosenLevel, modelStoreOf } from "./chosen-level.ts";
+import { hottestOf, memoryBack, sensorsOf } from "./box.ts";
+import { chosenLevel, engineBinary, modelStoreOf } from "./chosen-level.ts";
 import type { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
+import type { Decision, DecisionRow, LoadTaken } from "./contract/decision.ts";
 import type { FeedSource, FeedStatus } from "./contract/feed-source.ts";
+import type { Ladder, Level } from "./contract/models.ts";
 import type { Event } from "./contract/observation.ts";
+import type { Readings } from "./contract/readings.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import { EmbeddedBroker } from "./delivery/embedded-broker.ts";
+import { GovernedLadder } from "./governed-ladder.ts";
+import { Governor } from "./governor/governor.ts";
 import { Inference } from "./inference/inference.ts";
+import { LadderEngine } from "./inference/ladder-engine.ts";
 import { LocalEngine } from "./inference/local-engine.ts";
+import type { ModelStore } from "./inference/model-store.ts";
 import { type Clock, iso, systemClock } from "./kernel/clock.ts";
+import { isPerchError, messageOf } from "./kernel/errors.ts";
 import { Lifecycle } from "./kernel/lifecycle.ts";
 import type { Logger } from "./kernel/logger.ts";
 import { Metrics } from "./kernel/metrics.ts";
@@ -48,13 +59,17 @@ export class Appliance {
   private readonly delivery: Delivery;
   private readonly server: HealthServer;
   private readonly feeds: Feeds;
-  private readonly engine: LocalEngine;
+  private readonly sensors: Sensors;
+  private readonly engine: LadderEngine;
+  private readonly governor: Governor;
+  private readonly record: PerchRecord;
   private stopping = false;
 
   constructor(private readonly options: Options) {
     const { config, logger, version } = options;
     const shared = { clock: systemClock, logger, metrics: this.metrics };
     const record = new PerchRecord({ ...shared, folder: config.data, config: config.record });
+    this.record = record;
     this.broker =
       config.mqtt.broker.kind === "embedded"
         ? new EmbeddedBroker({ ...shared, config: config.mqtt.broker })
@@ -66,13 +81,50 @@ export class Appliance {
       config: config.mqtt,
       url: () => this.broker?.url(),
       outbox: record.outbox,
+      onGovernorCommand: (payload) => this.commanded(payload),
     });
-    this.engine = engineOf(config, shared);
+    const store = modelStoreOf(config, logger);
+    const { ladder, level: top } = chosenLevel(config, store);
+    this.engine = new LadderEngine({
+      ...shared,
+      ladder,
+      make: (level) => localEngine(config, store, ladder, level, shared),
+      memoryBack: (signal) => memoryBack(this.sensors, systemClock, signal),
+      onDeath: (level, fault, deaths) => this.governor.died(level, fault, deaths),
+    });
     const inference = new Inference({
       ...shared,
       engine: this.engine,
       capacity: config.engine.queue,
       data: config.data,
+    });
+    this.sensors = sensorsOf(config, shared, {
+      pids: () => this.engine.pids,
+      level: () => this.engine.level ?? null,
+      workMeter: () => inference.workMeter(),
+    });
+    this.governor = new Governor({
+      ...shared,
+      limits: config.governor,
+      sensors: this.sensors,
+      engine: this.engine,
+      ladder: new GovernedLadder({
+        ...shared,
+        store,
+        ladder,
+        top,
+        binary: engineBinary(config),
+        reserve: config.governor.reserve,
+        readings: () => this.sensors.latest(),
+        gpuSharesRam: () => this.sensors.gpuSharesRam,
+        loads: (id) => record.loads(id),
+        rates: (id) => record.rates(id),
+        onLoad: (load) => this.keep({ load }),
+      }),
+      setPace: (pace) => inference.setPace(pace),
+      worked: inference.workMeter(),
+      onState: (state) => this.delivery.governorState(state),
+      onDecision: (decision, readings, at) => this.keep({ decision: rowOf(decision, readings, at) }),
     });
     const mainPath = new MainPath({
       ...shared,
@@ -82,6 +134,7 @@ export class Appliance {
       record,
       truthOf: (feed, from, to) => this.feeds.truth(feed, from, to),
       tally: this.tally,
+      hottest: () => hottestOf(this.sensors.latest()),
       onStatus: (feed, status) => this.feedStatus(feed, status),
       onEvent: options.onEvent,
     });
@@ -92,8 +145,23 @@ export class Appliance {
       version,
       health: () => this.health(),
       essential: ["record", "engine", "watching"],
+      governor: {
+        view: () => ({ ...this.governor.view(), ladder: ladder.id, rungs: [...this.governor.rungs] }),
+        obey: (command) => this.governor.obey(command),
+      },
+      token: new AdminToken(config.data),
     });
-    const parts: Part[] = [record, this.delivery, mainPath, this.engine, inference, this.server, this.feeds];
+    const parts: Part[] = [
+      record,
+      this.delivery,
+      mainPath,
+      this.sensors,
+      this.engine,
+      this.governor,
+      inference,
+      this.server,
+      this.feeds,
+    ];
     if (this.broker) parts.splice(1, 0, this.broker);
     this.lifecycle = new Lifecycle(parts, { ...shared, stopDeadline: STOP_DEADLINE });
   }
@@ -131,6 +199,24 @@ export class Appliance {
     return runReport(this.metrics, this.tally);
   }
 
+  /** What the governor decides is kept when it can be; a full disk must not stop it. */
+  private keep(what: { decision: DecisionRow } | { load: LoadTaken }): void {
+    this.record.write({ events: [], messages: [], ...what }).catch((error: unknown) => {
+      this.options.logger.debug({ part: "governor" }, `a decision was not recorded: ${messageOf(error)}`);
+    });
+  }
+
+  private commanded(payload: string): void {
+    const { logger } = this.options;
+    try {
+      this.governor.obey(payload);
+    } catch (error) {
+      if (!isPerchError(error)) throw error;
+      this.governor.refuse(error.message);
+      logger.warn({ part: "governor" }, `a command by MQTT was refused: ${error.message}`);
+    }
+  }
+
   private source(feed: Feed, sink: MainPath): FeedSource {
     const shared = { sink, clock: systemClock, logger: this.options.logger, metrics: this.metrics };
     if (feed.source.startsWith("sim:")) return createSimulatedFeed(feed, shared);
@@ -147,19 +233,39 @@ export class Appliance {
   }
 }
 
-/** The engine that the configuration asks for. Throws CONFIG_INVALID where there is no such ladder or level. */
+/** One level of the configuration's ladder: the one that it asks for. Throws CONFIG_INVALID where there is none. */
 export function engineOf(
   config: Config,
   shared: { clock: Clock; logger: Logger; metrics: Metrics },
 ): LocalEngine {
-  const { binary, restarts, timeout } = config.engine;
   const store = modelStoreOf(config, shared.logger);
+  const { ladder, level } = chosenLevel(config, store);
+  return localEngine(config, store, ladder, level, shared);
+}
+
+function localEngine(
+  { engine }: Config,
+  store: ModelStore,
+  ladder: Ladder,
+  level: Level,
+  shared: { clock: Clock; logger: Logger; metrics: Metrics },
+): LocalEngine {
+  const { binary, restarts, timeout } = engine;
   return new LocalEngine({
     ...shared,
     store,
-    ...chosenLevel(config, store),
+    ladder,
+    level,
     restarts,
     timings: { request: timeout },
     ...(binary !== undefined && { binary }),
   });
 }
+
+const rowOf = (decision: Decision, readings: Readings, at: number): DecisionRow => ({
+  ...decision,
+  at,
+  hottest: hottestOf(readings).celsius,
+  simulated: readings.simulated,
+  free: Object.fromEntries(readings.memories.map(({ id, free }) => [id, free])),
+});

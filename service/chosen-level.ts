@@ -15,3 +15,7 @@ export function chosenLevel({ engine }: Config, store: ModelStore): { ladder: La
   const ladder = store.ladder(engine.ladder);
   return { ladder, level: store.level(ladder, engine.level) };
 }
+
+/** llama-server: the configuration's own, or the one that set-up built. */
+export const engineBinary = ({ engine }: Config): string =>
+  engine.binary ?? join(packageRoot, "build/engine/llama-server");

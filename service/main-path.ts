@@ -33,6 +33,8 @@ interface Options {
   /** What was true of a feed between two moments: see FeedSource.truth. */
   readonly truthOf: (feed: string, from: number, to: number) => Truth | undefined;
   readonly tally: TruthTally;
+  /** The hottest zone now, degrees Celsius. */
+  readonly hottest: () => { readonly celsius: number | null; readonly simulated: boolean };
   readonly onStatus: (feed: string, status: FeedStatus) => void;
   readonly onEvent: (event: Event) => void;
 }
@@ -209,6 +211,7 @@ export class MainPath implements FeedSink, Part {
   ): Observation {
     const { config, clock } = this.options;
     const now = clock.now();
+    const { celsius, simulated } = this.options.hottest();
     return {
       id: uuidv7(now),
       node: config.node,
@@ -219,7 +222,8 @@ export class MainPath implements FeedSink, Part {
       answer: watcher.parse(reply.text),
       provenance: {
         ...stamp,
-        hottest: null,
+        hottest: celsius,
+        ...(simulated && celsius !== null && { simulated }),
         queue: rounded(queued),
         prompt: rounded(reply.prompt),
         decode: rounded(reply.decode),

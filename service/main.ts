@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
+import { GOVERNOR_HELP } from "./cli/governor-usage.ts";
 import { MODELS_HELP } from "./cli/models-usage.ts";
 import { SIMULATE_HELP, withLivePort } from "./cli/simulate-usage.ts";
 import { configFile, HELP, UsageError, version } from "./cli/usage.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
 
 const text = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
 
 /** Runs one verb, loading no more than it needs. Resolves to the exit code: 0 well, 1 a fault that was told, 2 a wrong command line. */
 async function main(argv: string[]): Promise<number> {
@@ -51,6 +53,12 @@ async function main(argv: string[]): Promise<number> {
       const { models } = await import("./cli/models.ts");
       return models({ ...values, words: positionals, config: configFile(values.config) });
     }
+    case "governor": {
+      const options = { config: text, pace: text, for: text, limit: text, json: flag };
+      const { values, positionals } = parse(rest, options, 3);
+      const { governor } = await import("./cli/governor.ts");
+      return governor({ ...values, words: positionals, config: configFile(values.config) });
+    }
     case "--version":
     case "-v":
       process.stdout.write(`${version}\n`);
@@ -67,14 +75,18 @@ async function main(argv: string[]): Promise<number> {
 }
 
 function help(verb = ""): number {
-  const own: Record<string, string> = { simulate: SIMULATE_HELP, models: MODELS_HELP };
+  const own: Record<string, string> = {
+    simulate: SIMULATE_HELP,
+    models: MODELS_HELP,
+    governor: GOVERNOR_HELP,
+  };
   process.stdout.write(own[verb] ?? HELP);
   return 0;
 }
 
-type TextOptions = Record<string, typeof text & { multiple?: true }>;
+type Options = Record<string, (typeof text & { multiple?: true }) | typeof flag>;
 
-function parse<T extends TextOptions>(args: string[], options: T, most: number) {
+function parse<T extends Options>(args: string[], options: T, most: number) {
   try {
     const parsed = parseArgs({ args, options, allowPositionals: true, strict: true });
     if (parsed.positionals.length > most)

@@ -10,7 +10,7 @@ import { Sensors, type SensorsOptions } from "./sensors.ts";
 import { createSystemInformation } from "./system-information.ts";
 import { ThermalZones } from "./thermal-zones.ts";
 
-export interface BoxOptions extends Omit<SensorsOptions, "sensors" | "simulated"> {
+export interface BoxOptions extends Omit<SensorsOptions, "sensors" | "simulated" | "gpuSharesRam"> {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Process ids of our own children that hold models: the memory that the governor can have back. */
@@ -43,20 +43,17 @@ export function createSensors(options: BoxOptions): Sensors {
   const hwmon = new Hwmon({ files: filesOf("hwmon"), clock });
   const jetson = new Jetson({ files: filesOf("jetson"), clock });
   const nvidia = nvidiaSmi === null ? null : new Nvidia({ clock, logger, pids, command: nvidiaSmi });
-  const ram = new Ram({
-    files: filesOf("memory"),
-    pids,
-    sharedWithGpu: () => jetson.found || (nvidia?.sharesRam ?? false),
-  });
+  const gpuSharesRam = () => jetson.found || (nvidia?.sharesRam ?? false);
+  const ram = new Ram({ files: filesOf("memory"), pids, sharedWithGpu: gpuSharesRam });
   const systemInformation = createSystemInformation({
     needed: async () => root === "/" && !(await zones.probe()) && !(await hwmon.probe()),
   });
   const thermal: readonly Sensor[] = [zones, hwmon, ...(nvidia ? [nvidia] : []), systemInformation];
   const { simulated, ...rest } = options;
-  if (simulated?.always) return new Sensors({ ...rest, sensors: [simulated.sensor, ram] });
+  if (simulated?.always) return new Sensors({ ...rest, gpuSharesRam, sensors: [simulated.sensor, ram] });
   const sensors: Sensor[] = [zones, hwmon, jetson, ...(nvidia ? [nvidia] : []), ram, systemInformation];
   if (simulated) sensors.push(standIn(simulated.sensor, thermal));
-  return new Sensors({ ...rest, sensors });
+  return new Sensors({ ...rest, gpuSharesRam, sensors });
 }
 
 /** A sensor that is there where none of the others is. */

@@ -22,6 +22,8 @@ export interface SensorsOptions {
   readonly simulated?: boolean;
   /** Share of the time that the model works, 0 to 1: by it a temperature that stands still is judged. */
   readonly load?: () => number | null;
+  /** Whether the GPU has no memory of its own. */
+  readonly gpuSharesRam?: () => boolean;
   /** For metrics: each reading of each sensor, how long it took in ms, and why it failed. */
   readonly onRead?: (sensor: string, ms: number, fault: string | null) => void;
 }
@@ -62,6 +64,11 @@ export class Sensors implements Part {
   /** The last readings; before the first, empty ones. */
   latest(): Readings {
     return this.readings;
+  }
+
+  /** Whether the GPU's memory is RAM (Jetson). Known once the first readings are there. */
+  get gpuSharesRam(): boolean {
+    return this.options.gpuSharesRam?.() ?? false;
   }
 
   /** Calls back with readings each second; the returned function ends it. */

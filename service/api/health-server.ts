@@ -3,6 +3,8 @@ import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/error
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
+import type { AdminToken } from "./admin-token.ts";
+import { type GovernorDesk, governorRoutes } from "./governor-routes.ts";
 
 interface Options {
   readonly host: string;
@@ -12,11 +14,13 @@ interface Options {
   readonly health: () => Record<string, Health>;
   /** Parts without which nothing is watched; /health/ready asks for them. */
   readonly essential: readonly string[];
+  readonly governor: GovernorDesk;
+  readonly token: AdminToken;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-/** /health/live, /health/ready and /metrics on loopback. */
+/** /health/live, /health/ready, /metrics and /governor on loopback. */
 export class HealthServer implements Part {
   readonly name = "api";
   private app: FastifyInstance | undefined;
@@ -34,6 +38,7 @@ export class HealthServer implements Part {
   async start(): Promise<void> {
     const { host, port, logger } = this.options;
     const app = this.routes();
+    this.prepareToken();
     try {
       this.listening = await app.listen({ host, port });
       this.app = app;
@@ -55,9 +60,26 @@ export class HealthServer implements Part {
     return { state: this.app ? "ok" : "stopped" };
   }
 
+  private prepareToken(): void {
+    try {
+      this.options.token.prepare();
+    } catch (error) {
+      this.options.logger.warn(
+        { part: this.name },
+        `nothing can be changed by HTTP: the admin token cannot be made: ${messageOf(error)}`,
+      );
+    }
+  }
+
   private routes(): FastifyInstance {
     const { essential, metrics, version } = this.options;
     const app = Fastify({ forceCloseConnections: true, bodyLimit: 1024, requestTimeout: 10_000 });
+    app.addHook("onRequest", async ({ host }, reply) => {
+      // A page of the web may have its name point to this address: a browser then asks under that name.
+      if (LOOPBACK.test(host)) return;
+      reply.code(403);
+      return reply.send({ error: "ask for localhost or 127.0.0.1" });
+    });
     app.get("/health/live", async () => ({ status: "live", version }));
     app.get("/health/ready", async (_request, reply) => {
       const parts = this.options.health();
@@ -72,6 +94,7 @@ export class HealthServer implements Part {
       reply.type(metrics.registry.contentType);
       return metrics.registry.metrics();
     });
+    governorRoutes(app, this.options);
     app.setErrorHandler((error, _request, reply) => {
       const status = isPerchError(error) ? error.status : 500;
       reply.code(status).send({ error: messageOf(error) });
@@ -79,6 +102,8 @@ export class HealthServer implements Part {
     return app;
   }
 }
+
+const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
 
 function listenError(error: unknown, host: string, port: number): PerchError {
   const why =

@@ -26,6 +26,8 @@ Usage: perch <verb> [options]
         Check a scenario of the simulated cell and show, serve or write it: perch simulate --help.
   models list|pull|verify [LADDER] | import DIR [--ladder LADDER]
         The model files: which there are, fetch or copy them, check them: perch models --help.
+  governor [show | set LEVEL | freeze | auto | history]
+        Which level runs, how fast and why; overrule it for a while: perch governor --help.
   --version, --help
 
 Without --config it is ./config/perch.yaml, or the one that comes with Perch (a simulated cell).

@@ -1,4 +1,4 @@
-import type { Decision } from "../contract/decision.ts";
+import type { Decision, Reason } from "../contract/decision.ts";
 import type { GovernorState } from "../contract/governor.ts";
 import type { Readings } from "../contract/readings.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -10,6 +10,9 @@ const PACE_STEP = 0.1;
 const PACE_PAUSE = 10_000;
 /** New readings are told so often without other news, ms. */
 const REFRESH = 30_000;
+
+/** That nothing holds the model back any more is told by its pace. */
+const NO_NEWS: ReadonlySet<Reason> = new Set(["steady", "manual"]);
 
 interface Options {
   readonly onState: (state: GovernorState) => void;
@@ -39,7 +42,10 @@ export class Announcements {
       (Math.abs(last.pace - decision.pace) >= PACE_STEP || (last.pace === 0) !== (decision.pace === 0)) &&
       now - this.lastAt >= PACE_PAUSE;
     const reasonChanged =
-      last !== undefined && last.reason !== decision.reason && now - this.lastAt >= PACE_PAUSE;
+      last !== undefined &&
+      last.reason !== decision.reason &&
+      !NO_NEWS.has(decision.reason) &&
+      now - this.lastAt >= PACE_PAUSE;
     if (!levelChanged && !paceMoved && !reasonChanged) return false;
     this.last = decision;
     this.lastAt = now;

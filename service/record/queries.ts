@@ -145,6 +145,19 @@ export class Queries {
       .map(({ needs, ...row }) => ({ ...row, needs: JSON.parse(String(needs)) as LoadTaken["needs"] }));
   }
 
+  /** Tokens a second that each level of a ladder answered with, by its last thousand answers. */
+  rates(ladder: string): { level: string; tokensPerSecond: number }[] {
+    return this.db
+      .prepare<[string], { level: string; tokensPerSecond: number }>(
+        `SELECT level, 1000.0 * sum(tokens) / sum(ms) AS tokensPerSecond FROM (
+           SELECT provenance ->> '$.level' AS level, provenance ->> '$.ladder' AS ladder,
+             provenance ->> '$.tokens.answer' AS tokens, provenance ->> '$.decode' AS ms
+           FROM observation ORDER BY number DESC LIMIT 1000)
+         WHERE ladder = ? AND ms > 0 GROUP BY level`,
+      )
+      .all(ladder);
+  }
+
   /** JPEG kept with an event, if there is one. */
   thumbnail(eventId: string): Buffer | undefined {
     return this.db

@@ -127,6 +127,11 @@ export class Record implements Part {
     return this.commits.open?.queries.loads(ladder) ?? [];
   }
 
+  /** Tokens a second that each level of a ladder answered with of late; nothing while the database is not open. */
+  rates(ladder: string): { level: string; tokensPerSecond: number }[] {
+    return this.commits.open?.queries.rates(ladder) ?? [];
+  }
+
   /** What can be asked of the record. Throws PerchError while the database is not open. */
   get queries(): Queries {
     const store = this.commits.open;

@@ -4,9 +4,12 @@ import { join } from "node:path";
 import { deliveryFigures } from "./delivery-figures.ts";
 import type { Figure } from "./figure.ts";
 import { governorFigures } from "./governor-figures.ts";
+import { limitFigures, planFigures, smallPlanFigures } from "./planner-figures.ts";
+import { pressureFigures } from "./pressure-figures.ts";
 import { recordFigures } from "./record-figures.ts";
 import { cameraFigures, serviceFigures } from "./service-figures.ts";
 import { simulatorFigures } from "./simulator-figures.ts";
+import { switchingFigures } from "./switching-figures.ts";
 import { throughputFigures } from "./throughput-figures.ts";
 
 /** Parts of every benchmark, in the order in which they run. */
@@ -19,7 +22,9 @@ const BENCHMARKS: Record<string, Record<string, () => Promise<Figure[]>>> = {
     delivery: deliveryFigures,
   },
   simulator: { rendering: simulatorFigures },
+  switching: { "under load": switchingFigures, "memory taken": pressureFigures },
   governor: { "simulated boxes": governorFigures },
+  planner: { "small ladder": smallPlanFigures, "Gemma 4 12B": planFigures, "memory limits": limitFigures },
 };
 
 const [name = "", only] = process.argv.slice(2);

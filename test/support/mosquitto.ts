@@ -192,6 +192,10 @@ export class Subscriber {
     return this.received.filter((message) => topic.test(message.topic));
   }
 
+  async publish(topic: string, payload: string, { retain = false } = {}): Promise<void> {
+    await this.client.publishAsync(topic, payload, { qos: 1, retain });
+  }
+
   async end(): Promise<void> {
     await this.client.endAsync(true);
   }

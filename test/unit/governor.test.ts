@@ -17,7 +17,7 @@ describe("the governor", () => {
     expect(bench.levels.asked).toEqual(["q8 after"]);
     await bench.pass(20);
     expect(bench.levels.asked).toHaveLength(1);
-    expect(bench.decisions.map(({ reason }) => reason)).toEqual(["start", "steady"]);
+    expect(bench.decisions.map(({ reason }) => reason)).toEqual(["start"]);
     expect(bench.states.every((state) => Value.Check(GovernorState, state))).toBe(true);
     expect(bench.states.at(-1)).toMatchObject({ level: "q8", running: "q8", mode: "auto", pace: 1 });
     expect(bench.governor.health()).toMatchObject({ state: "ok", detail: { level: "q8", mode: "auto" } });
