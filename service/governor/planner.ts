@@ -16,6 +16,8 @@ export interface Planned extends Rung {
   readonly parts: Parts;
   /** The same by pool; `needs` is this, corrected by what loading took. */
   readonly estimated: readonly { readonly memory: string; readonly bytes: number }[];
+  /** Whether memory would do, whatever is wrong with its files. */
+  readonly room: boolean;
   /** measured: this very level was loaded here; file: by the file's header; size: the file is not there. */
   readonly source: "measured" | "file" | "size";
   /** Of one request. */
@@ -111,7 +113,8 @@ function rungOf(draft: Drafted, rank: number, gpu: Gpu | null, options: PlanOpti
   });
   const short = shortOf(bytes, options);
   const fewer = short !== null && layers !== 0 ? mostLayers(draft, gpu, options) : null;
-  const reason = files.fault ?? (short === null ? null : `${short}${fewer === null ? "" : `; ${fewer}`}`);
+  const tooLarge = short === null ? null : `it ${short}${fewer === null ? "" : `; ${fewer}`}`;
+  const reason = [files.fault, tooLarge].filter((part) => part !== null).join("; ") || null;
   return {
     level: level.id,
     rank,
@@ -121,6 +124,7 @@ function rungOf(draft: Drafted, rank: number, gpu: Gpu | null, options: PlanOpti
     gpuLayers: layers,
     parts,
     estimated: listed(estimated),
+    room: short === null,
     source: measured ? ("measured" as const) : files.read ? ("file" as const) : ("size" as const),
   };
 }
