@@ -48,7 +48,7 @@ async function main(argv: string[]): Promise<number> {
       return simulate({ ...values, what });
     }
     case "models": {
-      const options = { config: text, ladder: text, mirror: text };
+      const options = { config: text, ladder: text, mirror: text, json: flag };
       const { values, positionals } = parse(rest, options, 2);
       const { models } = await import("./cli/models.ts");
       return models({ ...values, words: positionals, config: configFile(values.config) });

@@ -19,6 +19,8 @@ interface Options {
   readonly words: readonly string[];
   readonly ladder?: string;
   readonly mirror?: string;
+  /** Of plan. */
+  readonly json?: boolean;
 }
 
 /** What a shell takes for "ended by Ctrl-C". */
@@ -31,6 +33,8 @@ export async function models(options: Options): Promise<number> {
   switch (action) {
     case "list":
       return list(options);
+    case "plan":
+      return plan(options, ladderOf(options, word));
     case "pull":
       return withTask(options, ladderOf(options, word), (task) => pullInto(task, mirrorFor(options)));
     case "verify":
@@ -40,13 +44,14 @@ export async function models(options: Options): Promise<number> {
       return withTask(options, options.ladder, (task) => importInto(task, word));
     default:
       throw new UsageError(
-        `${action === undefined ? "models what?" : `perch models does not know ${action}:`} list, pull, import or verify; perch models --help`,
+        `${action === undefined ? "models what?" : `perch models does not know ${action}:`} list, plan, pull, import or verify; perch models --help`,
       );
   }
 }
 
 /** An option that would do nothing is a mistake that is better told. */
-function refuseStray({ words: [action, word], ladder, mirror }: Options): void {
+function refuseStray({ words: [action, word], ladder, mirror, json }: Options): void {
+  if (json && action !== "plan") throw new UsageError("--json belongs to perch models plan");
   if (mirror !== undefined && action !== "pull")
     throw new UsageError("--mirror belongs to perch models pull");
   if (action === "list" && (word !== undefined || ladder !== undefined))
@@ -78,6 +83,12 @@ async function list({ config }: Options): Promise<number> {
   const { store, inUse } = storeOf(config);
   process.stdout.write(await laddersText(store, inUse));
   return 0;
+}
+
+async function plan({ config, json = false }: Options, ladder: string | undefined): Promise<number> {
+  // Reads sensors and the record, which no other of these needs.
+  const { modelsPlan } = await import("./models-plan.ts");
+  return modelsPlan({ config, json, ...(ladder !== undefined && { ladder }) });
 }
 
 /** Does it for a ladder, until it is done or Ctrl-C comes; a second Ctrl-C ends the process at once. */

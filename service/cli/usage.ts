@@ -24,8 +24,8 @@ Usage: perch <verb> [options]
         --schema: a YAML or JSON file with the answer's fields, as a watch has them.
   simulate SCENARIO.yaml|cell [--live [PORT] | --out DIR] [--size WxH] [--fps N] [--for DURATION]
         Check a scenario of the simulated cell and show, serve or write it: perch simulate --help.
-  models list|pull|verify [LADDER] | import DIR [--ladder LADDER]
-        The model files: which there are, fetch or copy them, check them: perch models --help.
+  models list|plan|pull|verify [LADDER] | import DIR [--ladder LADDER]
+        Models: which there are, what fits here, fetch, copy and check files: perch models --help.
   governor [show | set LEVEL | freeze | auto | history]
         Which level runs, how fast and why; overrule it for a while: perch governor --help.
   --version, --help

@@ -59,21 +59,31 @@ describe("perch models", () => {
   it("teaches", async () => {
     const { code, out } = await perch(["--help"]);
     expect(code).toBe(0);
-    for (const word of ["list", "pull", "import", "verify", "--mirror", "PERCH_MIRROR_TOKEN", ".partial"])
+    for (const word of [
+      "list",
+      "plan",
+      "pull",
+      "import",
+      "verify",
+      "--mirror",
+      "PERCH_MIRROR_TOKEN",
+      ".partial",
+    ])
       expect(out).toContain(word);
     expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 
   it.each([
-    [[], /models what\? list, pull, import or verify; perch models --help/],
+    [[], /models what\? list, plan, pull, import or verify; perch models --help/],
     [["push"], /perch models does not know push/],
     [["import"], /import from where\?/],
     [["verify", "small", "--ladder", "large"], /which ladder, small or large\?/],
+    [["pull", "--json"], /--json belongs to perch models plan/],
     [["verify", "--mirror", "https://host"], /--mirror belongs to perch models pull/],
     [["pull", "--mirror", "https://me:hunter2@host"], /PERCH_MIRROR_TOKEN/],
   ])("takes %j for a mistake", async ([...args], message) => {
     const at = args.findIndex((word) => word.startsWith("--"));
-    const [words, [option = "--none", value = ""]] =
+    const [words, [option = "--none", value = "yes"]] =
       at < 0 ? [args, []] : [args.slice(0, at), args.slice(at)];
     const wrong = models({ config: home.config, words, [option.slice(2)]: value });
     await expect(wrong).rejects.toBeInstanceOf(UsageError);
