@@ -2,7 +2,7 @@ import type { LoadTaken, Rung } from "../contract/decision.ts";
 import type { Ladder, Level } from "../contract/models.ts";
 import type { Memory } from "../contract/readings.ts";
 import { type Files, filesOf } from "./plan-files.ts";
-import { allLayers, type EngineShape, type Gpu, type Parts, type Placed, place } from "./plan-memory.ts";
+import { allLayers, type EngineShape, type Gpu, type Parts, place } from "./plan-memory.ts";
 import { bandwidthBy, paceOf } from "./plan-speed.ts";
 import { correct } from "./plan-taken.ts";
 
@@ -104,12 +104,12 @@ export function gpuOf(memories: readonly Memory[], shared: boolean): { memories:
 function rungOf(draft: Drafted, rank: number, gpu: Gpu | null, options: PlanOptions) {
   const { level, files, engine } = draft;
   const layers = layersOnGpu(level, gpu);
-  const placed = (as: Pick<Level, "context" | "slots" | "kv">, onGpu: number): Placed =>
-    place({ shape: files.shape, level: as, mmproj: files.mmproj, engine }, gpu, onGpu);
-  const { parts, bytes: estimated } = placed(level, layers);
+  const { shape, mmproj } = files;
+  const { parts, bytes: estimated } = place({ shape, level, mmproj, engine }, gpu, layers);
   const { bytes, measured } = correct(level, estimated, engine.promptCache, options.taken ?? [], (load) => {
-    const as = { ...load, kv: load.kv === "q8_0" ? ("q8_0" as const) : ("f16" as const) };
-    return placed(as, gpu ? load.gpuLayers : 0).bytes;
+    const then = { ...load, kv: load.kv === "q8_0" ? ("q8_0" as const) : ("f16" as const) };
+    const bare = { ...engine, promptCache: 0 };
+    return place({ shape, level: then, mmproj, engine: bare }, gpu, layersOnGpu(load, gpu)).bytes;
   });
   const short = shortOf(bytes, options);
   const fewer = short !== null && layers !== 0 ? mostLayers(draft, gpu, options) : null;
@@ -155,7 +155,8 @@ function mostLayers({ level, files, engine }: Drafted, gpu: Gpu | null, options:
   return null;
 }
 
-const layersOnGpu = ({ gpuLayers }: Level, gpu: Gpu | null): number => (gpu ? gpuLayers : 0);
+const layersOnGpu = ({ gpuLayers }: Pick<Level, "gpuLayers">, gpu: Gpu | null): number =>
+  gpu ? gpuLayers : 0;
 
 function gpuWithRoom({ gpu, memories }: PlanOptions): Gpu | null {
   if (!gpu || gpu.memories.length === 0) return null;

@@ -283,6 +283,15 @@ describe("what was measured", () => {
     expect(ratio).toBeCloseTo((11 * GB) / (same?.estimated[0]?.bytes ?? 1), 5);
   });
 
+  it("does not count where nothing was seen of a pool", async () => {
+    const taken = [load({ needs: [{ memory: "ram", bytes: 1.3 * GB }] })];
+    const box = { ...LAPTOP, memories: [pool("ram", 32 * GB), pool("nvidia0", 16 * GB)] };
+    const [rung] = await planned([large()], box, { taken });
+    const on = (list: readonly { memory: string; bytes: number }[] = []) =>
+      list.find(({ memory }) => memory === "nvidia0")?.bytes;
+    expect(on(rung?.needs)).toBe(on(rung?.estimated));
+  });
+
   it("is not believed beyond reason", async () => {
     const taken = [load({ needs: [{ memory: "ram", bytes: 60 * GB }] })];
     const [before] = await planned([large({ context: 8192 })], AGX);
