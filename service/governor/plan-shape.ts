@@ -29,9 +29,12 @@ export interface Shape {
   readonly vocabulary: number;
 }
 
-/** Bytes a token's reading goes through when one is written: every weight once. */
+/** What is read of memory for each token that is written, bytes: every weight once, the embedding as output. */
 export const bytesRead = ({ layers, output, rest }: Shape): number =>
-  layers.reduce((sum, { bytes }) => sum + bytes, output + rest);
+  Math.max(
+    1,
+    layers.reduce((sum, { bytes }) => sum + bytes, output + rest),
+  );
 
 /**
  * Shape of a model by its file's header. Keys and values of a layer have as many numbers a token as heads times
