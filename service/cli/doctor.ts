@@ -1,14 +1,16 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
-import { freemem, totalmem } from "node:os";
+import { totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify, styleText } from "node:util";
 import si from "systeminformation";
+import { createSensors } from "../../device/sensors/create-sensors.ts";
 import { modelStoreOf } from "../chosen-level.ts";
 import { loadConfig } from "../config.ts";
 import type { Config } from "../contract/config.ts";
 import type { Ladder, Level } from "../contract/models.ts";
 import type { ModelStore } from "../inference/model-store.ts";
+import { systemClock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
 import { packageRoot } from "../kernel/paths.ts";
@@ -31,6 +33,7 @@ export async function doctor(file: string): Promise<number> {
   const store = modelStoreOf(config, silentLogger);
   const sections: [string, Promise<Finding[]>][] = [
     ["Hardware", hardware()],
+    ["Sensors", sensors(config)],
     ["Tools", tools(config)],
     [`Model (ladder ${config.engine.ladder})`, model(config, store)],
     ["Other models", otherModels(config, store)],
@@ -55,10 +58,7 @@ export async function doctor(file: string): Promise<number> {
 
 async function hardware(): Promise<Finding[]> {
   const [cpu, graphics] = await Promise.all([si.cpu(), si.graphics()]);
-  const findings = [
-    ok(`${cpu.manufacturer} ${cpu.brand}, ${cpu.cores} cores`),
-    ok(`${(totalmem() / GIGABYTE).toFixed(1)} GB memory, ${(freemem() / GIGABYTE).toFixed(1)} GB free`),
-  ];
+  const findings = [ok(`${cpu.manufacturer} ${cpu.brand}, ${cpu.cores} cores`)];
   if (existsSync("/etc/nv_tegra_release")) findings.push(ok("Jetson: the GPU shares this memory"));
   const nvidia = graphics.controllers.filter(({ vendor }) => /nvidia/i.test(vendor));
   for (const { model: name, vram } of nvidia)
@@ -68,6 +68,38 @@ async function hardware(): Promise<Finding[]> {
       note("no NVIDIA GPU: models run on the processor; a 12B model answers in many seconds there"),
     );
   return findings;
+}
+
+/** What the governor can go by here. */
+async function sensors({ governor, feeds: configured }: Config): Promise<Finding[]> {
+  const box = createSensors({ clock: systemClock, logger: silentLogger, pids: () => [] });
+  try {
+    await box.start(new AbortController().signal);
+    const { zones, memories, throttling, distrusted } = box.latest();
+    const simulated = configured.length > 0 && configured.every(({ source }) => source.startsWith("sim:"));
+    const percent = Math.round(100 * governor.safe);
+    return [
+      ...zones.map(({ id, celsius, limit }) =>
+        ok(`${id}: ${celsius.toFixed(1)} °C${limit === null ? "" : `, slows down at ${limit} °C`}`),
+      ),
+      ...(zones.length > 0
+        ? []
+        : [
+            note(
+              simulated
+                ? "no temperature can be read here; with simulated feeds only, a simulated box stands in"
+                : `no temperature can be read here: the model works ${percent}% of the time at most (governor.safe)`,
+            ),
+          ]),
+      ...memories.map(({ id, total, free }) =>
+        ok(`${id}: ${(free / GIGABYTE).toFixed(1)} of ${(total / GIGABYTE).toFixed(1)} GB free`),
+      ),
+      ...throttling.map((why) => note(`the hardware slows itself down: ${why}`)),
+      ...distrusted.map(({ sensor, reason }) => note(`${sensor} is not believed: ${reason}`)),
+    ];
+  } finally {
+    await box.stop();
+  }
 }
 
 async function tools({ engine }: Config): Promise<Finding[]> {
