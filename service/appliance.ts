@@ -134,6 +134,7 @@ export class Appliance {
       record,
       truthOf: (feed, from, to) => this.feeds.truth(feed, from, to),
       tally: this.tally,
+      interval: () => this.engine.interval,
       hottest: () => hottestOf(this.sensors.latest()),
       onStatus: (feed, status) => this.feedStatus(feed, status),
       onEvent: options.onEvent,

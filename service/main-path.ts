@@ -33,6 +33,8 @@ interface Options {
   /** What was true of a feed between two moments: see FeedSource.truth. */
   readonly truthOf: (feed: string, from: number, to: number) => Truth | undefined;
   readonly tally: TruthTally;
+  /** Least time between two pictures of a watch, as the level that runs now has it, ms. */
+  readonly interval: () => number;
   /** The hottest zone now, degrees Celsius. */
   readonly hottest: () => { readonly celsius: number | null; readonly simulated: boolean };
   readonly onStatus: (feed: string, status: FeedStatus) => void;
@@ -66,6 +68,8 @@ export class MainPath implements FeedSink, Part {
   private readonly clipGates = new Map<string, ClipGate>();
   private watchers: Watcher[] = [];
   private readonly work = new Set<Promise<void>>();
+  /** When each watch last asked about pictures, monotonic ms. */
+  private readonly asked = new Map<string, number>();
   private state: "starting" | "ok" | "stopped" = "stopped";
 
   constructor(private readonly options: Options) {}
@@ -160,10 +164,24 @@ export class MainPath implements FeedSink, Part {
       metrics.drop(typeof question === "string" ? question : "record_unavailable");
       return;
     }
+    if (this.tooSoon(watcher.watch.id, question)) {
+      metrics.drop("level_interval");
+      return;
+    }
     const answering = this.answer(watcher, question)
       .catch((error: unknown) => this.dropped(watcher, error))
       .finally(() => this.work.delete(answering));
     this.work.add(answering);
+  }
+
+  /** Whether the level that runs answers pictures of this watch no more often; every sound is asked about. */
+  private tooSoon(watch: string, { clip }: Question): boolean {
+    if (clip !== undefined) return false;
+    const now = this.options.clock.monotonic();
+    const last = this.asked.get(watch);
+    if (last !== undefined && now - last < this.options.interval()) return true;
+    this.asked.set(watch, now);
+    return false;
   }
 
   private async answer(watcher: Watcher, question: Question): Promise<void> {

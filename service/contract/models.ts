@@ -1,6 +1,6 @@
 import Type, { type Static } from "typebox";
 import { GridText } from "./grid.ts";
-import { Id } from "./units.ts";
+import { Duration, Id } from "./units.ts";
 
 const closed = { additionalProperties: false };
 
@@ -58,6 +58,12 @@ export const Level = Type.Object(
     }),
     gpuLayers: Type.Integer({ minimum: -1, description: "Layers on the GPU; -1: all." }),
     kv: Type.Enum(["f16", "q8_0"], { description: "Type of the KV cache." }),
+    interval: Type.Optional(
+      Duration({
+        description:
+          "Least time between two pictures of a watch at this level, for a level that answers slowly; sounds are all asked about.",
+      }),
+    ),
   },
   closed,
 );

@@ -89,6 +89,11 @@ export class LadderEngine implements Engine {
     return this.rung?.engine.slots ?? 1;
   }
 
+  /** Least time between two pictures of a watch at the level that runs, ms. */
+  get interval(): number {
+    return this.rung?.level.interval ?? 0;
+  }
+
   get pid(): number | undefined {
     return this.rung?.engine.pid;
   }

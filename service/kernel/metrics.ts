@@ -25,6 +25,7 @@ export type DropReason =
   | "superseded"
   | "deadline"
   | "queue_full"
+  | "level_interval"
   | "engine_unavailable"
   | "engine_refused"
   | "poison"

@@ -53,6 +53,7 @@ export async function throughputFigures(): Promise<Figure[]> {
     inference,
     record,
     truthOf: () => undefined,
+    interval: () => 0,
     hottest: () => ({ celsius: null, simulated: false }),
     tally: new TruthTally(),
     onStatus: () => undefined,

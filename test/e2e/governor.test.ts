@@ -154,4 +154,26 @@ describe("the governor of a running service", () => {
     await until(() => levels().includes("q8_0"));
     expect(await perch.end()).toBe(0);
   });
+
+  it("asks about pictures no more often than the level that runs allows, and about every sound", async () => {
+    const weights = join(packageRoot, "device/simulator/model/weights");
+    const shipped = readFileSync(join(packageRoot, "config/models.yaml"), "utf8");
+    const models = join(perch.folder, "models.yaml");
+    writeFileSync(
+      models,
+      shipped
+        .replace("../device/simulator/model/weights", weights)
+        .replaceAll("kv: f16", "kv: f16\n        interval: 2s"),
+    );
+    configure({ models });
+    perch.start("--for", "14s", "--report", "out.json");
+    expect(await perch.ended()).toBe(0);
+    const scenes = subscriber
+      .on(/\/observation\/scene$/)
+      .map(({ payload }) => Date.parse((JSON.parse(payload) as Observation).captured));
+    expect(scenes.length).toBeGreaterThan(2);
+    for (const [index, at] of scenes.entries())
+      if (index > 0) expect(at - (scenes[index - 1] ?? 0)).toBeGreaterThan(1500);
+    expect(perch.report("out.json").drops.level_interval).toBeGreaterThan(0);
+  });
 });
