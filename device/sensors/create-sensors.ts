@@ -62,7 +62,8 @@ function standIn(sensor: Sensor, others: readonly Sensor[]): Sensor {
   return {
     name: sensor.name,
     interval: sensor.interval,
-    timeout: sensor.timeout,
+    // Others run programs to find out whether they are there.
+    timeout: 10_000,
     probe: async () => !(await Promise.all(others.map(there))).includes(true),
     read: (signal) => sensor.read(signal),
     close: () => sensor.close(),
