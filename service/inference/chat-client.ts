@@ -1,29 +1,34 @@
-import { Agent, type RequestOptions, request } from "node:http";
+import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
 import Type from "typebox";
 import { Value } from "typebox/value";
 import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
-import type { Reply } from "./engine.ts";
+import type { RawRequest, Reply, Sink } from "./engine.ts";
 import type { ChatRequest } from "./prompt.ts";
 
 const Count = Type.Number({ minimum: 0 });
-/** What is read of the answer to POST /v1/chat/completions; the timings are llama-server's own. */
+/** llama-server's own. */
+const Timings = Type.Object({
+  cache_n: Count,
+  prompt_n: Count,
+  prompt_ms: Count,
+  predicted_n: Count,
+  predicted_ms: Count,
+});
+/** What is read of the answer to POST /v1/chat/completions. */
 const Completion = Type.Object({
   choices: Type.Array(
     Type.Object({ message: Type.Object({ content: Type.Union([Type.String(), Type.Null()]) }) }),
     { minItems: 1 },
   ),
   usage: Type.Optional(Type.Object({ prompt_tokens: Count, completion_tokens: Count })),
-  timings: Type.Optional(
-    Type.Object({
-      cache_n: Count,
-      prompt_n: Count,
-      prompt_ms: Count,
-      predicted_n: Count,
-      predicted_ms: Count,
-    }),
-  ),
+  timings: Type.Optional(Timings),
 });
+/** What is read of the one event of a stream that has llama-server's timings. */
+const Timed = Type.Object({ timings: Timings });
 const Refusal = Type.Object({ error: Type.Object({ message: Type.String() }) });
+
+/** In a stream the status stands in the event. */
+const StreamRefusal = Type.Object({ error: Type.Object({ code: Type.Integer() }) });
 
 /** Where the server is (socketPath, or host and port), and its headers. */
 export type Target = Pick<RequestOptions, "socketPath" | "host" | "port"> & { readonly apiKey?: string };
@@ -64,6 +69,51 @@ export class ChatClient {
     const { status, text } = await this.send("POST", "/v1/chat/completions", signal, JSON.stringify(body));
     if (status !== 200) throw refusal(status, text);
     return parseReply(text);
+  }
+
+  /**
+   * Asks once for a stream and hands its events on as they come, no faster than they are taken. Rejects as
+   * complete does, also once some were handed on.
+   */
+  async pass({ path, body }: RawRequest, take: Sink["take"], signal: AbortSignal): Promise<Reply> {
+    let timed: string | undefined;
+    try {
+      // A connection of its own: llama-server closes it when the stream is over.
+      const response = await this.responseTo(path, body, signal);
+      response.setEncoding("utf8");
+      if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await textOf(response));
+      for await (const event of eventsOf(response)) {
+        if (event.startsWith('data: {"error"')) throw streamRefusal(event);
+        if (event.includes('"timings":{')) timed = event;
+        const room = take(event);
+        if (room) await room;
+      }
+    } catch (error) {
+      throw error instanceof PerchError ? error : connectionFault(error, signal);
+    }
+    return { text: "", ...accountOf(parsed(timed?.slice("data: ".length) ?? "")) };
+  }
+
+  private responseTo(path: string, body: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const { apiKey, ...where } = this.target;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const sent = request({
+        ...where,
+        agent: false,
+        method: "POST",
+        path,
+        signal,
+        headers: {
+          ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
+          "content-type": "application/json",
+          "content-length": Buffer.byteLength(body),
+        },
+      });
+      sent.once("error", reject);
+      sent.once("response", resolve);
+      sent.end(body);
+    });
   }
 
   /** HTTP status of GET /health: 200 when it answers requests, 503 while it loads. Rejects as complete does. */
@@ -163,18 +213,56 @@ function parseReply(text: string): Reply {
   const body = parsed(text);
   if (!Value.Check(Completion, body))
     throw new PerchError("ENGINE_FAILED", `the engine's answer is none: ${text.slice(0, 200)}`);
-  const { choices, timings, usage } = body;
-  const cached = timings?.cache_n ?? 0;
+  const { choices, usage } = body;
+  const account = accountOf(body);
   return {
+    ...account,
     text: bare(choices[0]?.message.content ?? ""),
-    tokens: {
-      prompt: timings ? timings.prompt_n + cached : (usage?.prompt_tokens ?? 0),
-      cached,
-      answer: timings?.predicted_n ?? usage?.completion_tokens ?? 0,
-    },
-    prompt: timings?.prompt_ms ?? 0,
-    decode: timings?.predicted_ms ?? 0,
+    ...(usage &&
+      !body.timings && {
+        tokens: { prompt: usage.prompt_tokens, cached: 0, answer: usage.completion_tokens },
+      }),
   };
+}
+
+/** Tokens and times by llama-server's timings; zeros where there are none. */
+function accountOf(body: unknown): Omit<Reply, "text"> {
+  if (!Value.Check(Timed, body)) return { tokens: { prompt: 0, cached: 0, answer: 0 }, prompt: 0, decode: 0 };
+  const { cache_n, prompt_n, prompt_ms, predicted_n, predicted_ms } = body.timings;
+  return {
+    tokens: { prompt: prompt_n + cache_n, cached: cache_n, answer: predicted_n },
+    prompt: prompt_ms,
+    decode: predicted_ms,
+  };
+}
+
+/** The events of a stream, each with the empty line that ends it, as soon as it is there. */
+async function* eventsOf(response: IncomingMessage): AsyncGenerator<string> {
+  let rest = "";
+  for await (const piece of response) {
+    rest += piece;
+    for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
+      yield rest.slice(0, end + 2);
+      rest = rest.slice(end + 2);
+    }
+    if (rest.length > LARGEST_ANSWER) throw new Error("an event of the answer is too long");
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const piece of response) {
+    text += piece;
+    if (text.length > LARGEST_ANSWER) throw new Error("the answer is too long");
+  }
+  return text;
+}
+
+/** The fault that a stream ends with after it had begun. */
+function streamRefusal(event: string): PerchError {
+  const text = event.slice("data: ".length);
+  const body = parsed(text);
+  return refusal(Value.Check(StreamRefusal, body) ? body.error.code : 500, text);
 }
 
 /** Undefined where it is no JSON, which no schema takes. */

@@ -3,7 +3,7 @@ import { isPerchError, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import { type ChildExit, type ChildSpec, SupervisedProcess } from "../kernel/supervised-process.ts";
 import { ChatClient, connectionBroke } from "./chat-client.ts";
-import type { Reply } from "./engine.ts";
+import type { RawRequest, Reply, Sink } from "./engine.ts";
 import { explainExit } from "./engine-exit.ts";
 import { PROBE } from "./probe.ts";
 import { type ChatRequest, chatRequest } from "./prompt.ts";
@@ -118,18 +118,37 @@ export class EngineLife {
 
   /** As Engine.ask. */
   async ask(request: ChatRequest, signal: AbortSignal): Promise<Reply> {
-    const { clock, timings } = this.options;
-    const cancel = clock.after(timings.request, () =>
-      this.condemn(`it did not answer a request within ${timings.request / 1000} s and counts as stuck`),
-    );
+    const forget = this.stuckAfterAWhile();
     try {
       return await this.client.complete(request, signal);
     } catch (error) {
-      if (!connectionBroke(error)) throw error;
-      const { fault } = await this.connectionLost();
-      throw new PerchError("ENGINE_FAILED", `no answer: ${fault.message}`, fault);
+      throw await this.explained(error);
     } finally {
-      cancel();
+      forget();
+    }
+  }
+
+  /** As Engine.ask, of a raw request. It may take as long as it likes, as long as something comes. */
+  async pass(raw: RawRequest, signal: AbortSignal): Promise<Reply> {
+    let forget = this.stuckAfterAWhile();
+    const wait = () => {
+      forget = this.stuckAfterAWhile();
+    };
+    const take: Sink["take"] = (event) => {
+      // A comment comes from the server, not from the model, which may be stuck all the same.
+      if (event.startsWith(":")) return raw.sink.take(event);
+      forget();
+      // While whoever reads it is slow, the engine is not.
+      const room = raw.sink.take(event);
+      if (!room) wait();
+      return room?.then(wait);
+    };
+    try {
+      return await this.client.pass(raw, take, signal);
+    } catch (error) {
+      throw await this.explained(error);
+    } finally {
+      forget();
     }
   }
 
@@ -139,6 +158,20 @@ export class EngineLife {
     this.over.abort();
     await this.process.stop();
     this.finish({ code: null, signal: "SIGTERM", stderr: this.process.stderr, lifetime: 0 });
+  }
+
+  private stuckAfterAWhile(): () => void {
+    const { clock, timings } = this.options;
+    return clock.after(timings.request, () =>
+      this.condemn(`it did not answer a request within ${timings.request / 1000} s and counts as stuck`),
+    );
+  }
+
+  /** The error, or what the process died of where that is why. */
+  private async explained(error: unknown): Promise<unknown> {
+    if (!connectionBroke(error)) return error;
+    const { fault } = await this.connectionLost();
+    return new PerchError("ENGINE_FAILED", `no answer: ${fault.message}`, fault);
   }
 
   /** It broke a connection: most likely it is dying and its exit will say of what, which takes a moment. */

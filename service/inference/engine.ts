@@ -15,8 +15,33 @@ export interface Prompt {
   readonly maxTokens?: number;
 }
 
+/**
+ * A request in the server's own words, cleaned at Perch's edge: its answer passes on as it comes. It always
+ * asks for a stream, for only then does llama-server notice within a token that it was given up.
+ */
+export interface RawRequest {
+  readonly path: "/v1/chat/completions" | "/v1/completions";
+  /** JSON, with `stream: true`. */
+  readonly body: string;
+  /** Level that must answer it; SUPERSEDED where another one runs when its turn comes. */
+  readonly level?: string;
+  readonly sink: Sink;
+}
+
+/** Where the answer to a raw request goes. */
+export interface Sink {
+  /** Whether somebody has a part of the answer already: then the request cannot be asked again. */
+  readonly begun: boolean;
+  /** It goes to the engine, for the first time or again, after so many ms in the queue. */
+  begin(stamp: EngineStamp, queued: number): void;
+  /** One event of the stream, with the empty line that ends it. Resolves when more may come; never rejects. */
+  take(event: string): Promise<void> | undefined;
+}
+
+export const isRaw = (work: Prompt | RawRequest): work is RawRequest => "sink" in work;
+
 export interface Reply {
-  /** What the model wrote. */
+  /** What the model wrote; empty where a sink took it. */
   readonly text: string;
   readonly tokens: { readonly prompt: number; readonly cached: number; readonly answer: number };
   /** Time on the prompt, ms. */
@@ -43,8 +68,8 @@ export interface Engine extends Part {
   /** Resolves when it answers, rejects with ENGINE_UNAVAILABLE when the signal aborts first. */
   ready(signal: AbortSignal): Promise<void>;
   /**
-   * Asks once. Rejects with a PerchError: ENGINE_REFUSED (the request's own fault), ENGINE_FAILED (it
+   * Asks once; the answer to a raw request goes to its sink. Rejects with a PerchError: ENGINE_REFUSED (the request's own fault), ENGINE_FAILED (it
    * died or hung under this request), ENGINE_UNAVAILABLE (it was not up), CANCELLED.
    */
-  ask(prompt: Prompt, signal: AbortSignal): Promise<Reply>;
+  ask(work: Prompt | RawRequest, signal: AbortSignal): Promise<Reply>;
 }

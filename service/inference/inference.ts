@@ -5,19 +5,22 @@ import { isPerchError, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
-import type { Engine, EngineStamp, Prompt, Reply } from "./engine.ts";
+import { type Engine, type EngineStamp, isRaw, type Prompt, type RawRequest, type Reply } from "./engine.ts";
 import { checkJpeg, checkWav } from "./media-check.ts";
 import { Pacer } from "./pacer.ts";
 import { poisonFault } from "./poison.ts";
 
-export interface InferenceRequest {
-  readonly prompt: Prompt;
+export type InferenceRequest = Terms & ({ readonly prompt: Prompt } | { readonly raw: RawRequest });
+
+interface Terms {
   readonly lane: Lane;
   /** When it is dropped if it was not begun, monotonic ms. */
   readonly deadline: number;
   /** Of the requests that wait with the same key, only the newest is kept. */
   readonly newest?: string;
   readonly signal?: AbortSignal;
+  /** Why the engine died under the same request, where somebody sends it again: it is a suspect from the start. */
+  readonly deaths?: readonly string[];
 }
 
 export interface Answered {
@@ -49,7 +52,7 @@ interface Options {
 
 interface Job {
   readonly id: number;
-  readonly prompt: Prompt;
+  readonly work: Prompt | RawRequest;
   readonly added: number;
   readonly signal: AbortSignal | undefined;
   /** Why the engine died under it, each time. */
@@ -69,6 +72,7 @@ const BREATH = 50;
  * When the engine dies, every request under way is a suspect: each is asked once more, alone, so that
  * none is blamed for its neighbour, and past its deadline if need be, for it was begun in time. One
  * under which it dies again is poison: its input is kept for somebody to look at, and it is not asked again.
+ * One of whose answer somebody has a part cannot be asked again; it is over with the fault.
  */
 export class Inference implements Part {
   readonly name = "inference";
@@ -134,16 +138,20 @@ export class Inference implements Part {
 
   /**
    * Asks as soon as its turn comes. Rejects with MEDIA_INVALID (the media would hurt the engine),
-   * DEADLINE_PASSED, QUEUE_FULL, SUPERSEDED, CANCELLED, ENGINE_REFUSED, ENGINE_POISON.
+   * DEADLINE_PASSED, QUEUE_FULL, SUPERSEDED, CANCELLED, ENGINE_REFUSED, ENGINE_POISON; a raw request whose
+   * answer had begun also with ENGINE_FAILED and ENGINE_UNAVAILABLE.
    */
   async submit(request: InferenceRequest): Promise<Answered> {
-    const { prompt, lane, deadline, newest, signal } = request;
-    prompt.images?.forEach(checkJpeg);
-    if (prompt.audio) checkWav(prompt.audio);
+    const { lane, deadline, newest, signal } = request;
+    const work = "raw" in request ? request.raw : request.prompt;
+    if (!isRaw(work)) {
+      work.images?.forEach(checkJpeg);
+      if (work.audio) checkWav(work.audio);
+    }
     if (this.stopper.signal.aborted) throw stoppingFault();
     if (signal?.aborted) throw cancelledFault();
     return await new Promise((resolve, reject) => {
-      const job = this.jobOf(prompt, signal, {
+      const job = this.jobOf(work, request, {
         answered: resolve,
         failed: reject,
         settled: () => signal?.removeEventListener("abort", onAbort),
@@ -161,17 +169,17 @@ export class Inference implements Part {
   }
 
   private jobOf(
-    prompt: Prompt,
-    signal: AbortSignal | undefined,
+    work: Prompt | RawRequest,
+    { signal, deaths = [] }: Terms,
     on: { answered(answered: Answered): void; failed(error: PerchError): void; settled(): void },
   ): Job {
     this.ids += 1;
     const job: Job = {
       id: this.ids,
-      prompt,
+      work,
       added: this.options.clock.monotonic(),
       signal,
-      deaths: [],
+      deaths: [...deaths],
       settled: false,
       resolve: (answered) => {
         job.settled = true;
@@ -212,6 +220,11 @@ export class Inference implements Part {
     while (this.engineUp && this.underWay.size < this.options.engine.slots) {
       const ticket = this.queue.take();
       if (!ticket) break;
+      if (ticket.value.deaths.length > 0) {
+        this.suspects.push(ticket);
+        this.pump();
+        return;
+      }
       void this.serve(ticket);
     }
     this.showLength();
@@ -254,10 +267,11 @@ export class Inference implements Part {
     this.pacer.begin();
     const { stamp } = engine;
     const sent = clock.monotonic();
+    const queued = sent - job.added;
     try {
-      const reply = await engine.ask(job.prompt, given.signal);
+      if (isRaw(job.work)) beginRaw(job.work, stamp, queued);
+      const reply = await engine.ask(job.work, given.signal);
       const received = clock.monotonic();
-      const queued = sent - job.added;
       metrics.observeStage("queue", queued);
       metrics.observeStage("engine", received - sent);
       metrics.promptTokens.inc({ cached: "yes" }, reply.tokens.cached);
@@ -289,15 +303,20 @@ export class Inference implements Part {
     this.engineUp = false;
     if (this.stopper.signal.aborted) return job.reject(stoppingFault());
     if (job.signal?.aborted) return job.reject(cancelledFault());
+    const begun = isRaw(job.work) && job.work.sink.begun;
     if (error.code === "ENGINE_UNAVAILABLE") {
+      if (begun) return job.reject(error);
       // It never had the request.
       if (job.deaths.length > 0) this.suspects.unshift(ticket);
       else this.queue.putBack(ticket);
       return;
     }
     job.deaths.push(error.message);
-    if (job.deaths.length === 1) this.suspect(ticket);
-    else job.reject(await poisonFault({ ...job, stamp }, this.options));
+    if (job.deaths.length > 1) {
+      const prompt = isRaw(job.work) ? { question: job.work.body } : job.work;
+      job.reject(await poisonFault({ ...job, prompt, stamp }, this.options));
+    } else if (begun) job.reject(error);
+    else this.suspect(ticket);
   }
 
   private suspect(ticket: Waiting): void {
@@ -323,6 +342,13 @@ export class Inference implements Part {
   private showLength(): void {
     this.options.metrics.queueLength.set(this.queue.length + this.suspects.length);
   }
+}
+
+/** Throws SUPERSEDED where another level runs than the one that it must be answered by. */
+function beginRaw({ level, sink }: RawRequest, stamp: EngineStamp, queued: number): void {
+  if (level !== undefined && level !== stamp.level)
+    throw new PerchError("SUPERSEDED", `level ${level} was asked for, and ${stamp.level} runs now`);
+  sink.begin(stamp, queued);
 }
 
 const stoppingFault = () => new PerchError("CANCELLED", "Perch is stopping");

@@ -3,7 +3,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { type ErrorCode, isPerchError, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Health } from "../kernel/part.ts";
-import type { Engine, EngineStamp, Prompt, Reply } from "./engine.ts";
+import type { Engine, EngineStamp, Prompt, RawRequest, Reply } from "./engine.ts";
 import { imageTokens } from "./engine-args.ts";
 import type { LocalEngine } from "./local-engine.ts";
 
@@ -144,12 +144,12 @@ export class LadderEngine implements Engine {
     throw this.unavailable();
   }
 
-  async ask(prompt: Prompt, signal: AbortSignal): Promise<Reply> {
+  async ask(work: Prompt | RawRequest, signal: AbortSignal): Promise<Reply> {
     const { rung } = this;
     if (!rung || this.closed) throw this.unavailable();
     rung.underWay += 1;
     try {
-      return await rung.engine.ask(prompt, signal);
+      return await rung.engine.ask(work, signal);
     } catch (error) {
       // It did not die of this request: it was made to go, and the next level answers.
       if (rung.ended && !signal.aborted && isPerchError(error, ...GONE)) throw this.unavailable();

@@ -10,7 +10,7 @@ import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health } from "../kernel/part.ts";
 import { packageRoot } from "../kernel/paths.ts";
-import type { Engine, EngineStamp, Prompt, Reply } from "./engine.ts";
+import { type Engine, type EngineStamp, isRaw, type Prompt, type RawRequest, type Reply } from "./engine.ts";
 import { engineArguments, engineEnvironment } from "./engine-args.ts";
 import { privateFolder } from "./engine-folder.ts";
 import { EngineLife, type LifeEnd, type LifeTimings } from "./engine-life.ts";
@@ -155,10 +155,11 @@ export class LocalEngine implements Engine {
     return this.health();
   }
 
-  async ask(prompt: Prompt, signal: AbortSignal): Promise<Reply> {
+  async ask(work: Prompt | RawRequest, signal: AbortSignal): Promise<Reply> {
     const life = this.life;
     if (!life?.up) throw this.unavailable();
-    return await life.ask(chatRequest(prompt, this.order), signal);
+    if (isRaw(work)) return await life.pass(work, signal);
+    return await life.ask(chatRequest(work, this.order), signal);
   }
 
   private unavailable(): PerchError {
@@ -226,7 +227,8 @@ export class LocalEngine implements Engine {
     const life = new EngineLife({
       spec: {
         command: this.binary,
-        args: engineArguments(level, ladder.order, { ...paths, socket }),
+        // Its answers name the model: so they say which level it is, and not where its file lies.
+        args: [...engineArguments(level, ladder.order, { ...paths, socket }), "--alias", `perch@${level.id}`],
         env: engineEnvironment(apiKey),
         cwd: folder,
       },
