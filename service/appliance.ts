@@ -3,8 +3,10 @@ import { Feeds } from "../device/feeds/feeds.ts";
 import { createFfmpegFeed } from "../device/feeds/ffmpeg-feed.ts";
 import type { Sensors } from "../device/sensors/sensors.ts";
 import { createSimulatedFeed } from "../device/simulator/simulated-feed.ts";
+import { Access } from "./api/access.ts";
 import { AdminToken } from "./api/admin-token.ts";
 import { HealthServer } from "./api/health-server.ts";
+import { Tokens } from "./api/tokens.ts";
 import { hottestOf, memoryBack, sensorsOf } from "./box.ts";
 import { chosenLevel, engineBinary, modelStoreOf } from "./chosen-level.ts";
 import type { Config } from "./contract/config.ts";
@@ -140,6 +142,7 @@ export class Appliance {
       onEvent: options.onEvent,
     });
     this.feeds = new Feeds(config.feeds.map((feed) => this.source(feed, mainPath)));
+    const token = new AdminToken(config.data);
     this.server = new HealthServer({
       ...shared,
       ...config.http,
@@ -150,7 +153,14 @@ export class Appliance {
         view: () => ({ ...this.governor.view(), ladder: ladder.id, rungs: [...this.governor.rungs] }),
         obey: (command) => this.governor.obey(command),
       },
-      token: new AdminToken(config.data),
+      token,
+      access: new Access({
+        ...shared,
+        admin: token,
+        tokens: new Tokens(config.data, (message) => logger.warn({ part: "api" }, message)),
+        lan: false,
+        names: [],
+      }),
     });
     const parts: Part[] = [
       record,

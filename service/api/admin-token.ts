@@ -1,11 +1,11 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const FILE = "admin.token";
 
 /**
- * What a program on this box shows to change something: whoever may read the data folder may do so. It is made
+ * What the command line shows to change something: whoever may read the data folder may do so. It is made
  * at the first start and stays, readable by the service's own user only.
  */
 export class AdminToken {
@@ -16,19 +16,24 @@ export class AdminToken {
     this.path = join(data, FILE);
   }
 
-  /** Makes the token if there is none. Throws what the file system says. */
-  prepare(): void {
+  /**
+   * Makes the token if there is none, and a new one where others could read the old one; returns whether that
+   * was so. Throws what the file system says.
+   */
+  prepare(): { exposed: boolean } {
+    const exposed = existsSync(this.path) && (statSync(this.path).mode & 0o077) !== 0;
+    if (exposed) rmSync(this.path);
     if (!existsSync(this.path))
       writeFileSync(this.path, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
-    chmodSync(this.path, 0o600);
     this.value = readFileSync(this.path, "utf8").trim();
+    return { exposed };
   }
 
-  /** Whether an Authorization header holds it; takes as long for a wrong one as for the right one. */
-  matches(header: string | undefined): boolean {
+  /** Whether it is this one; takes as long for a wrong one as for the right one. */
+  matches(shown: string): boolean {
     if (this.value === undefined || this.value.length < 32) return false;
-    const wanted = Buffer.from(`Bearer ${this.value}`);
-    const given = Buffer.from(header ?? "");
+    const wanted = Buffer.from(this.value);
+    const given = Buffer.from(shown);
     return given.length === wanted.length && timingSafeEqual(given, wanted);
   }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { GovernorState, GovernorView } from "../contract/governor.ts";
-import type { AdminToken } from "./admin-token.ts";
+import type { Access } from "./access.ts";
 
 /** The governor as the outside sees it. */
 export interface GovernorDesk {
@@ -11,17 +11,13 @@ export interface GovernorDesk {
 
 interface Options {
   readonly governor: GovernorDesk;
-  readonly token: AdminToken;
+  readonly access: Access;
 }
 
-/** GET /governor shows what runs and why; POST with the admin token asks something of it for a while. */
-export function governorRoutes(app: FastifyInstance, { governor, token }: Options): void {
-  app.get("/governor", async () => governor.view());
-  app.post("/governor", async (request, reply) => {
-    if (!token.matches(request.headers.authorization)) {
-      reply.code(401).header("www-authenticate", "Bearer");
-      return { error: "this needs the token in admin.token of the data folder, as Authorization: Bearer" };
-    }
-    return governor.obey(request.body);
-  });
+/** GET /governor shows what runs and why; POST asks something of it for a while. */
+export function governorRoutes(app: FastifyInstance, { governor, access }: Options): void {
+  app.get("/governor", { onRequest: access.allow("governor.read") }, async () => governor.view());
+  app.post("/governor", { onRequest: access.allow("governor.command") }, async ({ body }) =>
+    governor.obey(body),
+  );
 }

@@ -3,6 +3,7 @@ import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/error
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
+import type { Access } from "./access.ts";
 import type { AdminToken } from "./admin-token.ts";
 import { type GovernorDesk, governorRoutes } from "./governor-routes.ts";
 
@@ -16,6 +17,7 @@ interface Options {
   readonly essential: readonly string[];
   readonly governor: GovernorDesk;
   readonly token: AdminToken;
+  readonly access: Access;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -62,7 +64,11 @@ export class HealthServer implements Part {
 
   private prepareToken(): void {
     try {
-      this.options.token.prepare();
+      if (this.options.token.prepare().exposed)
+        this.options.logger.warn(
+          { part: this.name },
+          "others could read admin.token of the data folder: it is a new one now",
+        );
     } catch (error) {
       this.options.logger.warn(
         { part: this.name },
@@ -72,22 +78,17 @@ export class HealthServer implements Part {
   }
 
   private routes(): FastifyInstance {
-    const { essential, metrics, version } = this.options;
+    const { access, essential, metrics, version } = this.options;
     const app = Fastify({ forceCloseConnections: true, bodyLimit: 1024, requestTimeout: 10_000 });
-    app.addHook("onRequest", async ({ host }, reply) => {
-      // A page of the web may have its name point to this address: a browser then asks under that name.
-      if (LOOPBACK.test(host)) return;
-      reply.code(403);
-      return reply.send({ error: "ask for localhost or 127.0.0.1" });
-    });
-    app.get("/health/live", async () => ({ status: "live", version }));
-    app.get("/health/ready", async (_request, reply) => {
+    access.install(app);
+    app.get("/health/live", { config: { open: true } }, async () => ({ status: "live", version }));
+    app.get("/health/ready", { onRequest: access.allow("health.read") }, async (_request, reply) => {
       const parts = this.options.health();
       const missing = essential.filter((name) => parts[name]?.state !== "ok");
       reply.code(missing.length === 0 ? 200 : 503);
       return { status: missing.length === 0 ? "ready" : "not ready", missing, version, parts };
     });
-    app.get("/metrics", async (_request, reply) => {
+    app.get("/metrics", { onRequest: access.allow("metrics.read") }, async (_request, reply) => {
       for (const [part, health] of Object.entries(this.options.health())) {
         metrics.partHealth.set({ part }, health.state === "ok" ? 1 : 0);
       }
@@ -96,14 +97,21 @@ export class HealthServer implements Part {
     });
     governorRoutes(app, this.options);
     app.setErrorHandler((error, _request, reply) => {
-      const status = isPerchError(error) ? error.status : 500;
-      reply.code(status).send({ error: messageOf(error) });
+      reply.code(statusOf(error)).send({ error: messageOf(error) });
+    });
+    app.setNotFoundHandler((_request, reply) => {
+      reply.code(404).send({ error: "there is nothing at this address" });
     });
     return app;
   }
 }
 
-const LOOPBACK = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
+/** Fastify's own errors, of a body that cannot be read, say whose fault it is. */
+function statusOf(error: unknown): number {
+  if (isPerchError(error)) return error.status;
+  const { statusCode } = error as { statusCode?: unknown };
+  return typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 ? statusCode : 500;
+}
 
 function listenError(error: unknown, host: string, port: number): PerchError {
   const why =

@@ -4,6 +4,10 @@
  */
 export const ERROR_CODES = {
   CONFIG_INVALID: { status: 400, retryable: false },
+  TOKEN_INVALID: { status: 400, retryable: false },
+  TOKEN_REFUSED: { status: 401, retryable: false },
+  FORBIDDEN: { status: 403, retryable: false },
+  RATE_EXCEEDED: { status: 429, retryable: true },
   SETUP_MISSING: { status: 500, retryable: false },
   PORT_TAKEN: { status: 500, retryable: true },
   DATA_LOCKED: { status: 500, retryable: false },

@@ -1,0 +1,166 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Caller, Role, StoredToken } from "../contract/access.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { PerchError } from "../kernel/errors.ts";
+import type { Logger } from "../kernel/logger.ts";
+import { hostFault } from "./access-hosts.ts";
+import { AttemptLimit, MOST_WRONG, RateLimits } from "./access-limits.ts";
+import type { AdminToken } from "./admin-token.ts";
+import type { Tokens } from "./tokens.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Null: no token was shown. */
+    caller: Caller | null;
+  }
+  interface FastifyContextConfig {
+    /** Answers anybody, on the LAN too. */
+    open?: boolean;
+  }
+}
+
+interface Right {
+  readonly roles: readonly Role[];
+  /** Whether it needs no token from this box itself, where the service listens on loopback only. */
+  readonly openOnLoopback: boolean;
+}
+
+/** Who may what. /health/live is everybody's. */
+export const RIGHTS = {
+  "health.read": { roles: ["admin", "operator", "viewer", "kiosk", "api"], openOnLoopback: true },
+  "metrics.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: true },
+  "governor.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: true },
+  "governor.command": { roles: ["admin", "operator"], openOnLoopback: false },
+  "model.ask": { roles: ["admin", "operator", "kiosk", "api"], openOnLoopback: false },
+} as const satisfies Record<string, Right>;
+export type Ability = keyof typeof RIGHTS;
+
+type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+interface Options {
+  readonly admin: AdminToken;
+  readonly tokens: Tokens;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whether other machines can reach the service: then everything but /health/live needs a token. */
+  readonly lan: boolean;
+  /** Names under which the LAN may ask. */
+  readonly names: readonly string[];
+}
+
+/**
+ * Tells who sends each request, and refuses those that may not. What refuses is a PerchError thrown before any
+ * body is read, so that each part of the API answers it in its own form, with the error handler of its own
+ * Fastify context.
+ */
+export class Access {
+  private readonly attempts: AttemptLimit;
+  private readonly rates: RateLimits;
+
+  constructor(private readonly options: Options) {
+    this.attempts = new AttemptLimit(options.clock);
+    this.rates = new RateLimits(options.clock);
+  }
+
+  /** Before any route is added: `request.caller` is there for all of them. */
+  install(app: FastifyInstance): void {
+    const { lan, names } = this.options;
+    app.decorateRequest("caller", null);
+    app.addHook("onRequest", async (request, reply) => {
+      const fault = hostFault(request.host, lan, names);
+      if (fault !== undefined) throw new PerchError("FORBIDDEN", fault);
+      request.caller = this.callerOf(request, reply);
+      if (lan && !request.caller && request.routeOptions.config.open !== true) throw missing(reply);
+    });
+  }
+
+  /** The guard of a route, as its onRequest: lets through who may do that. */
+  allow(ability: Ability): Guard {
+    const { roles, openOnLoopback } = RIGHTS[ability];
+    if (openOnLoopback && !this.options.lan) return async () => undefined;
+    return requireRole(...roles);
+  }
+
+  private callerOf(request: FastifyRequest, reply: FastifyReply): Caller | null {
+    const shown = shownBy(request);
+    if (shown === undefined) return null;
+    const { admin, tokens, clock } = this.options;
+    const from = request.ip;
+    // Before the limits: whoever may read the data folder is never locked out by others.
+    if (admin.matches(shown)) return { name: "admin.token", role: "admin", tokenId: null, from };
+    const locked = this.attempts.wait(from);
+    if (locked > 0) throw later(reply, locked, `too many wrong tokens came from ${from}`);
+    const found = tokens.find(shown, clock.now());
+    if ("unknown" in found) throw this.wrong(from, reply);
+    // Nobody guesses an expired token: it does not count as wrong.
+    if ("expired" in found)
+      throw refused(
+        reply,
+        `the token ${found.expired.name} expired at ${found.expired.expires}: ask for a new one`,
+      );
+    this.limit(found.token, reply);
+    return callerWith(found.token, from);
+  }
+
+  private wrong(from: string, reply: FastifyReply): PerchError {
+    if (this.attempts.failed(from))
+      this.options.logger.warn(
+        { part: "api" },
+        `${MOST_WRONG} wrong tokens came from ${from} within a minute: it has to wait for one`,
+      );
+    return refused(
+      reply,
+      "this token is not known: it is wrong, or was revoked (perch token list shows those that count)",
+    );
+  }
+
+  private limit({ id, name, rate }: StoredToken, reply: FastifyReply): void {
+    const wait = rate === undefined ? 0 : this.rates.take(id, rate);
+    if (wait > 0) throw later(reply, wait, `the token ${name} has used up its rate`);
+  }
+}
+
+/** A guard that lets these roles through, as a route's onRequest or preHandler. 401 without a token, 403 with another's. */
+export function requireRole(...roles: readonly Role[]): Guard {
+  return async ({ caller }, reply) => {
+    if (!caller) throw missing(reply);
+    if (roles.includes(caller.role)) return;
+    throw new PerchError(
+      "FORBIDDEN",
+      `the token ${caller.name} has the role ${caller.role}; this takes ${roles.join(" or ")}`,
+    );
+  };
+}
+
+/** What a request shows as its token: Authorization: Bearer, or x-api-key, as some clients of models have it. Never the URL: it stands in logs and histories. */
+function shownBy({ headers }: FastifyRequest): string | undefined {
+  const { authorization, "x-api-key": key } = headers;
+  if (authorization !== undefined) return /^bearer +(\S+)$/i.exec(authorization.trim())?.[1] ?? "";
+  return Array.isArray(key) ? key[0] : key;
+}
+
+function callerWith({ name, role, id, kiosk, lane }: StoredToken, from: string): Caller {
+  return {
+    ...{ name, role, tokenId: id, from },
+    ...(kiosk !== undefined && { kiosk }),
+    ...(lane !== undefined && { lane }),
+  };
+}
+
+function missing(reply: FastifyReply): PerchError {
+  return refused(
+    reply,
+    "this needs a token, as Authorization: Bearer; perch token create makes one, and admin.token of the data folder is one",
+  );
+}
+
+function refused(reply: FastifyReply, message: string): PerchError {
+  reply.header("www-authenticate", 'Bearer realm="perch"');
+  return new PerchError("TOKEN_REFUSED", message);
+}
+
+function later(reply: FastifyReply, ms: number, why: string): PerchError {
+  const seconds = Math.ceil(ms / 1000);
+  reply.header("retry-after", String(seconds));
+  return new PerchError("RATE_EXCEEDED", `${why}: try again in ${seconds} s`);
+}

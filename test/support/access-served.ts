@@ -1,0 +1,133 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { onTestFinished } from "vitest";
+import { Access } from "../../service/api/access.ts";
+import { AdminToken } from "../../service/api/admin-token.ts";
+import { HealthServer } from "../../service/api/health-server.ts";
+import { Tokens, type TokenWish } from "../../service/api/tokens.ts";
+import { Metrics } from "../../service/kernel/metrics.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { GovernorBench } from "./governed.ts";
+
+/** A folder of this test's own, gone when the test is over. */
+export async function accessFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "perch-access-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** What somebody wants of a token, with the rest as it usually is. */
+export const wish = (over: Partial<TokenWish> & Pick<TokenWish, "role">): TokenWish => ({
+  name: `a-${over.role}`,
+  by: "somebody",
+  expires: null,
+  ...over,
+});
+
+/** The service's HTTP on a free port, over a data folder of its own; time moves when the test says so. */
+export class Served {
+  readonly clock = new FakeClock();
+  /** Every line of its log, at the most talkative level. */
+  readonly log: string[] = [];
+  readonly tokens: Tokens;
+  readonly bench = new GovernorBench();
+  private readonly server: HealthServer;
+
+  private constructor(
+    readonly data: string,
+    lan: boolean,
+  ) {
+    const logger = pino({ level: "trace" }, { write: (line) => this.log.push(line) });
+    const shared = { clock: this.clock, logger, metrics: new Metrics() };
+    this.tokens = new Tokens(data, (message) => logger.warn(message));
+    const token = new AdminToken(data);
+    const { governor } = this.bench;
+    this.server = new HealthServer({
+      ...shared,
+      host: "127.0.0.1",
+      port: 0,
+      version: "0.0.0",
+      health: () => ({}),
+      essential: [],
+      governor: {
+        view: () => ({ ...governor.view(), ladder: "scripted", rungs: [...governor.rungs] }),
+        obey: (command) => governor.obey(command),
+      },
+      token,
+      access: new Access({
+        ...shared,
+        admin: token,
+        tokens: this.tokens,
+        lan,
+        names: ["box.clinic.example"],
+      }),
+    });
+  }
+
+  static async start({ lan = false, data }: { lan?: boolean; data?: string } = {}): Promise<Served> {
+    const served = new Served(data ?? (await accessFolder()), lan);
+    await served.bench.start();
+    await served.bench.pass(1);
+    onTestFinished(() => served.stop());
+    await served.server.start();
+    return served;
+  }
+
+  async stop(): Promise<void> {
+    await this.server.stop();
+    await this.bench.governor.stop();
+  }
+
+  get url(): string {
+    return this.server.url ?? "";
+  }
+
+  /** Makes a token and returns what its holder shows. */
+  token(over: Parameters<typeof wish>[0]): string {
+    return this.tokens.create(wish(over), this.clock.now()).token;
+  }
+
+  async adminToken(): Promise<string> {
+    return (await readFile(join(this.data, "admin.token"), "utf8")).trim();
+  }
+
+  /** Asks with a token, or without one. */
+  async ask(
+    path: string,
+    token?: string,
+    init: RequestInit = {},
+  ): Promise<{ status: number; headers: Headers; body: unknown }> {
+    const headers = {
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(init.headers as object),
+    };
+    const response = await fetch(`${this.url}${path}`, { ...init, headers });
+    const text = await response.text();
+    const json = response.headers.get("content-type")?.startsWith("application/json") ?? false;
+    return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
+  }
+
+  /** POST /governor. */
+  command(token: string | undefined, body: object = { mode: "frozen" }) {
+    const headers = { "content-type": "application/json" };
+    return this.ask("/governor", token, { method: "POST", headers, body: JSON.stringify(body) });
+  }
+}
+
+/** GET /health/live with another Host header, which fetch does not let one set. */
+export function underName(url: string, host: string): Promise<{ status: number | undefined; body: string }> {
+  return new Promise((resolve, reject) => {
+    request(`${url}/health/live`, { headers: { host } }, (response) => {
+      let body = "";
+      response.on("data", (chunk) => {
+        body += String(chunk);
+      });
+      response.on("end", () => resolve({ status: response.statusCode, body }));
+    })
+      .on("error", reject)
+      .end();
+  });
+}
