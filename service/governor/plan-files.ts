@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Level, ModelFile } from "../contract/models.ts";
 import { messageOf, systemCode } from "../kernel/errors.ts";
-import { readGgufFacts } from "./plan-gguf.ts";
+import { readGgufFacts } from "../kernel/gguf.ts";
 import { guessedShape, type Shape, shapeOf } from "./plan-shape.ts";
 
 /** What a level's files say, or what their sizes let one guess. */

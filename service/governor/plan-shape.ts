@@ -1,4 +1,4 @@
-import type { GgufFacts } from "./plan-gguf.ts";
+import type { GgufFacts } from "../kernel/gguf.ts";
 
 /** One layer of the decoder. */
 export interface Layer {

@@ -13,9 +13,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ModelFile } from "../../service/contract/models.ts";
 import { engineArguments, engineShape, imageTokens } from "../../service/inference/engine-args.ts";
-import { readGgufHeader } from "../../service/inference/gguf.ts";
 import { ModelStore } from "../../service/inference/model-store.ts";
 import { ConfigError } from "../../service/kernel/config-file.ts";
+import { readGgufFacts } from "../../service/kernel/gguf.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";
 import { SQUARE_AND_WIDE } from "../support/image-shapes.ts";
@@ -129,20 +129,30 @@ describe("the model store", () => {
 });
 
 describe("a GGUF header", () => {
-  it("says how far the tensors reach", async () => {
-    expect(await readGgufHeader(join(WEIGHTS, text().file))).toEqual({
-      architecture: "gemma4",
-      tensors: 72,
-      extent: text().bytes,
-    });
-    expect((await readGgufHeader(join(WEIGHTS, "mmproj-small-Q8_0.gguf"))).architecture).toBe("clip");
+  it("says what the file is and what each tensor takes", async () => {
+    const { values, vocabulary, tensors } = await readGgufFacts(join(WEIGHTS, text().file));
+    expect(values.get("general.architecture")).toBe("gemma4");
+    expect(vocabulary).toBe(1024);
+    expect(tensors).toHaveLength(72);
+    const bytes = tensors.reduce((sum, tensor) => sum + tensor.bytes, 0);
+    expect(bytes).toBeLessThan(text().bytes);
+    expect(bytes).toBeGreaterThan(0.9 * text().bytes);
+    const projector = await readGgufFacts(join(WEIGHTS, "mmproj-small-Q8_0.gguf"));
+    expect(projector.values.get("general.architecture")).toBe("clip");
+  });
+
+  it("whose tensors reach beyond the file is an error", async () => {
+    const path = join(folder, "cut.gguf");
+    copyFileSync(join(WEIGHTS, text().file), path);
+    truncateSync(path, 1_000_000);
+    await expect(readGgufFacts(path)).rejects.toThrow(/its tensor .* but it ends at 1000000/);
   });
 
   it.each([0, 3, 20, 1000, 5000])("that ends after %i bytes is an error, not a crash", async (bytes) => {
     const path = join(folder, "cut.gguf");
     copyFileSync(join(WEIGHTS, text().file), path);
     truncateSync(path, bytes);
-    await expect(readGgufHeader(path)).rejects.toThrow(/it ends within its header/);
+    await expect(readGgufFacts(path)).rejects.toThrow(/it ends within its header/);
   });
 
   it("with noise in it is an error, not a crash or a flood of memory", async () => {
@@ -153,14 +163,14 @@ describe("a GGUF header", () => {
       for (let hit = 0; hit < 8; hit += 1)
         copy[8 + ((seed * 7919 + hit * 104_729) % 19_000)] = (seed * 31 + hit) % 256;
       writeFileSync(path, copy);
-      const outcome = await readGgufHeader(path).then(
+      const outcome = await readGgufFacts(path).then(
         () => "read",
         (error: unknown) => error,
       );
       if (outcome !== "read") expect(outcome).toBeInstanceOf(Error);
     }
     writeFileSync(path, "not a model at all");
-    await expect(readGgufHeader(path)).rejects.toThrow(/does not begin with GGUF/);
+    await expect(readGgufFacts(path)).rejects.toThrow(/does not begin with GGUF/);
   });
 });
 

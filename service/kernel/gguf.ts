@@ -1,5 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
-import { messageOf } from "../kernel/errors.ts";
+import { messageOf } from "./errors.ts";
 
 /** One tensor of a file. */
 export interface Tensor {
@@ -43,7 +43,7 @@ const LONGEST_LIST = 1024;
 const CHUNK = 1 << 20;
 
 /**
- * Reads what a plan needs of a GGUF file (version 2 or 3). node-llama-cpp's reader gives the same and more, but
+ * Reads what a plan and a check need of a GGUF file (version 2 or 3). node-llama-cpp's reader gives the same and more, but
  * keeps the vocabulary: with Gemma 4's 262,144 entries it made a process 115 MB larger, of which the service
  * has 160 for all that it does. Tensors' bytes are the distances between their offsets, so that no table of
  * types can be out of date. Throws an Error that says what is wrong where the file is no GGUF file, or ends
