@@ -211,6 +211,9 @@ export class LadderEngine implements Engine {
 
   private async giveWay(level: Level, atOnce: boolean, signal: AbortSignal): Promise<void> {
     const old = this.rung;
+    const next = this.rungOf(level);
+    // A file that is wrong, or takes long to check, should be found out while the old level still answers.
+    if (old && !atOnce) await this.checked(next, signal);
     this.closed = true;
     this.tell();
     if (old) {
@@ -218,13 +221,21 @@ export class LadderEngine implements Engine {
       await this.options.memoryBack?.(this.stopper.signal);
       this.rung = undefined;
     }
-    const next = this.rungOf(level);
     try {
       await this.bringUp(next, signal);
       this.take(next);
     } catch (error) {
       if (old && !atOnce && !this.stopper.signal.aborted) await this.bringBack(old.level);
       throw error;
+    }
+  }
+
+  private async checked({ engine, level }: Rung, signal: AbortSignal): Promise<void> {
+    try {
+      await engine.checkFiles(signal);
+    } catch (error) {
+      if (signal.aborted) throw new PerchError("CANCELLED", `level ${level.id} was given up`);
+      throw notUp(level, error);
     }
   }
 
@@ -270,8 +281,7 @@ export class LadderEngine implements Engine {
         if (state === "ok" && !signal.aborted) return;
       }
       if (signal.aborted) throw new PerchError("CANCELLED", `level ${level.id} was given up`);
-      const fault = engine.fault ?? unavailable(`it was not ready after ${patience / 1000} s`);
-      throw new PerchError(fault.code, `level ${level.id} does not come up: ${fault.message}`, fault);
+      throw notUp(level, engine.fault ?? unavailable(`it was not ready after ${patience / 1000} s`));
     } catch (error) {
       await this.end(rung);
       throw error;
@@ -331,5 +341,10 @@ export class LadderEngine implements Engine {
 
 /** What an engine says of a request under which it was ended. */
 const GONE: ErrorCode[] = ["ENGINE_FAILED", "ENGINE_UNAVAILABLE", "CANCELLED"];
+
+function notUp({ id }: Level, fault: unknown): unknown {
+  if (!isPerchError(fault)) return fault;
+  return new PerchError(fault.code, `level ${id} does not come up: ${fault.message}`, fault);
+}
 
 const unavailable = (message: string) => new PerchError("ENGINE_UNAVAILABLE", message);

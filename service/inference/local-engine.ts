@@ -181,17 +181,14 @@ export class LocalEngine implements Engine {
 
   /** The verified files and the socket's folder; undefined, after a wait, where one is not as it should be. */
   private async filesReady(): Promise<Ready | undefined> {
-    const { store, ladder, level, logger } = this.options;
+    const { store, ladder, logger } = this.options;
     const folder = store.folder(ladder);
     const { signal } = this.stopper;
     const before = await this.filesIdentity(folder);
     try {
-      if (!existsSync(this.binary))
-        throw new PerchError("SETUP_MISSING", `there is no engine at ${this.binary}: run npm run setup`);
-      const text = await store.verifyFile(level.text, folder, "text", signal);
-      const mmproj = await store.verifyFile(level.mmproj, folder, "mmproj", signal);
+      const files = await this.checkFiles(signal);
       this.folder ??= await privateFolder();
-      return { text, mmproj, folder: this.folder };
+      return { ...files, folder: this.folder };
     } catch (error) {
       if (signal.aborted) return undefined;
       if (!isPerchError(error, "MODEL_MISSING", "MODEL_CORRUPT", "SETUP_MISSING", "DATA_UNWRITABLE"))
@@ -202,6 +199,20 @@ export class LocalEngine implements Engine {
       await this.filesChanged(folder, before);
       return undefined;
     }
+  }
+
+  /**
+   * Checks that all that a start needs is there and right; hashing a large file for the first time takes long.
+   * Throws SETUP_MISSING, MODEL_MISSING, MODEL_CORRUPT, or CANCELLED when the signal aborts.
+   */
+  async checkFiles(signal: AbortSignal): Promise<{ text: string; mmproj: string }> {
+    const { store, ladder, level } = this.options;
+    const folder = store.folder(ladder);
+    if (!existsSync(this.binary))
+      throw new PerchError("SETUP_MISSING", `there is no engine at ${this.binary}: run npm run setup`);
+    const text = await store.verifyFile(level.text, folder, "text", signal);
+    const mmproj = await store.verifyFile(level.mmproj, folder, "mmproj", signal);
+    return { text, mmproj };
   }
 
   private async filesIdentity(folder: string): Promise<string> {

@@ -141,8 +141,9 @@ async function readTensors(
   const ordered = [...found].sort((a, b) => a.offset - b.offset);
   return ordered.map(({ name, elements, offset }, index) => {
     const end = ordered[index + 1]?.offset ?? cursor.size - data;
-    if (end <= offset || data + end > cursor.size)
-      throw new Error(`its tensor ${name} begins at byte ${data + offset}, but it ends at ${cursor.size}`);
+    const reach = end > offset ? data + end : data + offset + 1;
+    if (reach > cursor.size)
+      throw new Error(`its tensors reach to byte ${reach} or beyond, but it ends at ${cursor.size}`);
     return { name, elements, bytes: end - offset };
   });
 }

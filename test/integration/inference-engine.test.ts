@@ -266,9 +266,7 @@ describe("an engine that cannot start says why and tries again", () => {
     const engine = await bench.started({
       level: { text: { file: SHIPPED.file, bytes: 3_000_000, sha256: "0".repeat(64) } },
     });
-    expect(engine.health().reason).toMatch(
-      `its tensors reach to byte ${SHIPPED.bytes}, but it ends at 3000000`,
-    );
+    expect(engine.health().reason).toMatch(/its tensors reach to byte \d+ or beyond, but it ends at 3000000/);
   });
 
   it("with a flipped bit", async () => {
