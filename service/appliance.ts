@@ -4,6 +4,7 @@ import { createFfmpegFeed } from "../device/feeds/ffmpeg-feed.ts";
 import type { Sensors } from "../device/sensors/sensors.ts";
 import { createSimulatedFeed } from "../device/simulator/simulated-feed.ts";
 import { Access } from "./api/access.ts";
+import { Audit } from "./api/access-audit.ts";
 import { AdminToken } from "./api/admin-token.ts";
 import { HealthServer } from "./api/health-server.ts";
 import { Tokens } from "./api/tokens.ts";
@@ -65,6 +66,7 @@ export class Appliance {
   private readonly engine: LadderEngine;
   private readonly governor: Governor;
   private readonly record: PerchRecord;
+  private readonly audit: Audit;
   private stopping = false;
 
   constructor(private readonly options: Options) {
@@ -72,6 +74,10 @@ export class Appliance {
     const shared = { clock: systemClock, logger, metrics: this.metrics };
     const record = new PerchRecord({ ...shared, folder: config.data, config: config.record });
     this.record = record;
+    this.audit = new Audit({
+      ...shared,
+      write: (audit) => record.write({ events: [], messages: [], audit }),
+    });
     this.broker =
       config.mqtt.broker.kind === "embedded"
         ? new EmbeddedBroker({ ...shared, config: config.mqtt.broker })
@@ -154,6 +160,7 @@ export class Appliance {
         obey: (command) => this.governor.obey(command),
       },
       token,
+      audit: this.audit,
       access: new Access({
         ...shared,
         admin: token,
@@ -220,7 +227,9 @@ export class Appliance {
   private commanded(payload: string): void {
     const { logger } = this.options;
     try {
-      this.governor.obey(payload);
+      // The broker does not tell whose message it is.
+      const by = { who: "anybody at the broker", role: null, from: "mqtt" };
+      this.audit.change(by, `governor ${payload}`, () => this.governor.obey(payload));
     } catch (error) {
       if (!isPerchError(error)) throw error;
       this.governor.refuse(error.message);

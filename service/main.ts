@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { GOVERNOR_HELP } from "./cli/governor-usage.ts";
 import { MODELS_HELP } from "./cli/models-usage.ts";
 import { SIMULATE_HELP, withLivePort } from "./cli/simulate-usage.ts";
+import { TOKEN_HELP } from "./cli/token-usage.ts";
 import { configFile, HELP, UsageError, version } from "./cli/usage.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
 
@@ -59,6 +60,17 @@ async function main(argv: string[]): Promise<number> {
       const { governor } = await import("./cli/governor.ts");
       return governor({ ...values, words: positionals, config: configFile(values.config) });
     }
+    case "token": {
+      const asked = { name: text, role: text, kiosk: text, lane: text, expires: text, rate: text };
+      const { values, positionals } = parse(rest, { config: text, json: flag, ...asked }, 3);
+      const { token } = await import("./cli/token.ts");
+      return token({ ...values, words: positionals, config: configFile(values.config) });
+    }
+    case "audit": {
+      const { config, ...options } = parse(rest, { config: text, limit: text, json: flag }, 0).values;
+      const { audit } = await import("./cli/audit.ts");
+      return audit({ ...options, config: configFile(config) });
+    }
     case "--version":
     case "-v":
       process.stdout.write(`${version}\n`);
@@ -79,6 +91,7 @@ function help(verb = ""): number {
     simulate: SIMULATE_HELP,
     models: MODELS_HELP,
     governor: GOVERNOR_HELP,
+    token: TOKEN_HELP,
   };
   process.stdout.write(own[verb] ?? HELP);
   return 0;

@@ -4,6 +4,7 @@ import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
 import type { Access } from "./access.ts";
+import type { Audit } from "./access-audit.ts";
 import type { AdminToken } from "./admin-token.ts";
 import { type GovernorDesk, governorRoutes } from "./governor-routes.ts";
 
@@ -18,6 +19,7 @@ interface Options {
   readonly governor: GovernorDesk;
   readonly token: AdminToken;
   readonly access: Access;
+  readonly audit: Audit;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }

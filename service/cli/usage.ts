@@ -28,6 +28,10 @@ Usage: perch <verb> [options]
         Models: which there are, what fits here, fetch, copy and check files: perch models --help.
   governor [show | set LEVEL | freeze | auto | history]
         Which level runs, how fast and why; overrule it for a while: perch governor --help.
+  token create|list|revoke
+        Who may ask the service for what, beyond this box's administrator: perch token --help.
+  audit [--limit N] [--json] [--config F]
+        Who changed what, from where, and what came of it; newest first (20 of them).
   --version, --help
 
 Without --config it is ./config/perch.yaml, or the one that comes with Perch (a simulated cell).

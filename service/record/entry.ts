@@ -1,7 +1,8 @@
+import type { AuditRow } from "../contract/access.ts";
 import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation } from "../contract/observation.ts";
 
-/** What one answer, or one decision of the governor, leads to. All of it is committed in one transaction, or none of it. */
+/** What one answer, one decision of the governor or one change by somebody leads to. All of it is committed in one transaction, or none of it. */
 export interface Entry {
   readonly observation?: Observation;
   readonly events: readonly Event[];
@@ -11,6 +12,7 @@ export interface Entry {
   readonly thumbnail?: Buffer;
   readonly decision?: DecisionRow;
   readonly load?: LoadTaken;
+  readonly audit?: AuditRow;
 }
 
 /** Roughly the bytes of memory that an entry holds while it waits. */

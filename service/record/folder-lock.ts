@@ -1,5 +1,5 @@
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, fchownSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { PerchError, systemCode } from "../kernel/errors.ts";
 
@@ -59,7 +59,11 @@ export class FolderLock {
  */
 export function createPrivate(path: string): void {
   try {
-    closeSync(openSync(path, "wx", 0o600));
+    const file = openSync(path, "wx", 0o600);
+    const { uid, gid } = statSync(dirname(path));
+    // Made with sudo, it still has to be the service's.
+    if (process.getuid?.() === 0) fchownSync(file, uid, gid);
+    closeSync(file);
   } catch (error) {
     if (systemCode(error) !== "EEXIST") throw error;
   }

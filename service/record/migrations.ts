@@ -98,6 +98,19 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (ladder, level)
   ) STRICT;
   `,
+  `
+  -- Who changed what, or was refused to.
+  CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    role TEXT,
+    "from" TEXT NOT NULL,
+    what TEXT NOT NULL,
+    outcome TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_at ON audit (at);
+  `,
 ];
 
 /** The database's version; throws PerchError DATA_NEWER where a later Perch wrote it. */

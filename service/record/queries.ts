@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import type { AuditRow } from "../contract/access.ts";
 import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation, Provenance } from "../contract/observation.ts";
 import { iso } from "../kernel/clock.ts";
@@ -132,6 +133,15 @@ export class Queries {
         simulated: simulated === 1,
         free: JSON.parse(String(free)) as DecisionRow["free"],
       }));
+  }
+
+  /** Who changed what, or was refused to. */
+  audit({ limit = 100 }: { readonly limit?: number } = {}): AuditRow[] {
+    return this.db
+      .prepare<[number], AuditRow>(
+        `SELECT at, who, role, "from", what, outcome FROM audit ORDER BY at DESC, number DESC LIMIT ?`,
+      )
+      .all(limit);
   }
 
   /** What each level of a ladder took when it was loaded last. */

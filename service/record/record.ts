@@ -14,6 +14,7 @@ import { Retention } from "./retention.ts";
 import type { Store } from "./store.ts";
 import { shrink } from "./thumbnail.ts";
 
+export { appendAudit } from "./append-audit.ts";
 export type { Entry } from "./entry.ts";
 export { Reader } from "./store.ts";
 

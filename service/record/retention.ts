@@ -139,6 +139,9 @@ export class Retention {
     const decisions = db.prepare(
       "DELETE FROM decision WHERE number IN (SELECT number FROM decision WHERE at <= ? ORDER BY at LIMIT ?)",
     );
+    const audits = db.prepare(
+      "DELETE FROM audit WHERE number IN (SELECT number FROM audit WHERE at <= ? ORDER BY at LIMIT ?)",
+    );
     const observationWords = db.prepare("DELETE FROM observation_words WHERE rowid = ?");
     const eventWords = db.prepare("DELETE FROM event_words WHERE rowid = ?");
     const mergeWords = db.prepare(
@@ -150,10 +153,11 @@ export class Retention {
         for (const number of goneObservations) observationWords.run(number);
         const goneEvents = events.all(time, STEP);
         const goneDecisions = decisions.run(time, STEP).changes;
+        const goneAudits = audits.run(time, STEP).changes;
         for (const number of goneEvents) eventWords.run(number);
         // Removed words leave marks; without this their room would come back only with many new ones.
         if (goneObservations.length > 0) mergeWords.run(STEP);
-        return goneObservations.length + goneEvents.length + goneDecisions;
+        return goneObservations.length + goneEvents.length + goneDecisions + goneAudits;
       })
       .immediate();
   }

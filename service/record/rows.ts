@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import type { AuditRow } from "../contract/access.ts";
 import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation } from "../contract/observation.ts";
 import { observationTopic } from "../contract/topics.ts";
@@ -21,6 +22,7 @@ export class Rows {
   private readonly countMessages;
   private readonly insertDecision;
   private readonly replaceLoad;
+  private readonly insertAudit;
   private readonly setProgress;
   private readonly getProgress;
 
@@ -58,6 +60,9 @@ export class Rows {
       `INSERT OR REPLACE INTO load (ladder, level, model, context, slots, kv, gpu_layers, needs, ms, at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    this.insertAudit = db.prepare(
+      `INSERT INTO audit (at, who, role, "from", what, outcome) VALUES (?, ?, ?, ?, ?, ?)`,
+    );
     this.setProgress = db.prepare("UPDATE progress SET batch = ?");
     this.getProgress = db.prepare<[], string>("SELECT batch FROM progress").pluck();
   }
@@ -69,6 +74,7 @@ export class Rows {
     if (entry.thumbnail) this.writeThumbnail(entry.events, entry.thumbnail, at);
     if (entry.decision) this.writeDecision(entry.decision);
     if (entry.load) this.writeLoad(entry.load);
+    if (entry.audit) this.writeAudit(entry.audit);
     const passing = entry.observation && observationTopic("", entry.observation.watch);
     for (const { topic, payload } of entry.messages) {
       const expires = passing !== undefined && topic.endsWith(passing) ? 1 : 0;
@@ -149,6 +155,11 @@ export class Rows {
     const { at, level, pace, reason, text, next, hottest, simulated, free } = decision;
     const values = [Math.round(at), level, pace, reason, text, next, hottest, Number(simulated)];
     this.insertDecision.run(...values, JSON.stringify(free));
+  }
+
+  /** Inserts one row, in a transaction of the caller's or one of its own. */
+  writeAudit({ at, who, role, from, what, outcome }: AuditRow): void {
+    this.insertAudit.run(Math.round(at), who, role, from, what, outcome);
   }
 
   private writeLoad({ ladder, level, model, context, slots, kv, gpuLayers, needs, ms, at }: LoadTaken): void {

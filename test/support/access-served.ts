@@ -5,10 +5,12 @@ import { join } from "node:path";
 import pino from "pino";
 import { onTestFinished } from "vitest";
 import { Access } from "../../service/api/access.ts";
+import { Audit } from "../../service/api/access-audit.ts";
 import { AdminToken } from "../../service/api/admin-token.ts";
 import { HealthServer } from "../../service/api/health-server.ts";
 import { Tokens, type TokenWish } from "../../service/api/tokens.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
+import { Record } from "../../service/record/record.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { GovernorBench } from "./governed.ts";
 
@@ -34,6 +36,7 @@ export class Served {
   readonly log: string[] = [];
   readonly tokens: Tokens;
   readonly bench = new GovernorBench();
+  readonly record: Record;
   private readonly server: HealthServer;
 
   private constructor(
@@ -45,6 +48,8 @@ export class Served {
     this.tokens = new Tokens(data, (message) => logger.warn(message));
     const token = new AdminToken(data);
     const { governor } = this.bench;
+    const config = { thumbnail: 24_000, age: 30 * 86_400_000, bytes: 2e9 };
+    this.record = new Record({ ...shared, folder: data, config });
     this.server = new HealthServer({
       ...shared,
       host: "127.0.0.1",
@@ -57,6 +62,10 @@ export class Served {
         obey: (command) => governor.obey(command),
       },
       token,
+      audit: new Audit({
+        ...shared,
+        write: (audit) => this.record.write({ events: [], messages: [], audit }),
+      }),
       access: new Access({
         ...shared,
         admin: token,
@@ -72,12 +81,14 @@ export class Served {
     await served.bench.start();
     await served.bench.pass(1);
     onTestFinished(() => served.stop());
+    await served.record.start();
     await served.server.start();
     return served;
   }
 
   async stop(): Promise<void> {
     await this.server.stop();
+    await this.record.stop();
     await this.bench.governor.stop();
   }
 
