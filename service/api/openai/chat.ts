@@ -1,0 +1,115 @@
+import type { ImageShape } from "../../contract/models.ts";
+import { ChatBody, CompletionBody, LIMITS, type ResponseFormat, type Tool } from "../../contract/openai.ts";
+import { isObject } from "../../kernel/config-schema.ts";
+import { readBody } from "./body.ts";
+import { wrong } from "./fault.ts";
+import type { MediaDesk } from "./media.ts";
+import { cleanMessages } from "./messages.ts";
+import { cleanSchema } from "./schema.ts";
+import { clean } from "./text.ts";
+
+/** A request that was looked through. */
+export interface Read {
+  readonly model: string;
+  /** Whether the client wants the answer as it comes. */
+  readonly stream: boolean;
+  /** Makes what goes to the engine: only what was checked is in it. Throws OpenAiFault. */
+  make(media: { desk: MediaDesk; shape: ImageShape; signal: AbortSignal }): Promise<object>;
+}
+
+/** POST /v1/chat/completions. Throws OpenAiFault. */
+export function readChat(given: unknown): Read {
+  const body = readBody<ChatBody>(ChatBody, given);
+  const { tools, tool_choice, parallel_tool_calls, response_format, reasoning_effort = "none" } = body;
+  const chosen = chooseTools(tools ?? [], tool_choice);
+  return {
+    model: body.model,
+    stream: body.stream === true,
+    make: async (media) => ({
+      ...sampling(body, body.max_completion_tokens ?? body.max_tokens),
+      messages: await cleanMessages(body.messages, media),
+      ...(chosen && { ...chosen, ...(parallel_tool_calls !== undefined && { parallel_tool_calls }) }),
+      ...(response_format && formatOf(response_format)),
+      // Thinking takes a small box minutes: only who asks for it gets it.
+      chat_template_kwargs: { enable_thinking: reasoning_effort !== "none" },
+    }),
+  };
+}
+
+/** POST /v1/completions. Throws OpenAiFault. */
+export function readCompletion(given: unknown): Read {
+  const body = readBody<CompletionBody>(CompletionBody, given);
+  if (body.prompt.length > LIMITS.text)
+    throw wrong("prompt", `this has ${body.prompt.length} characters; ${LIMITS.text} are taken`);
+  return {
+    model: body.model,
+    stream: body.stream === true,
+    make: async () => ({ ...sampling(body, body.max_tokens), prompt: clean(body.prompt) }),
+  };
+}
+
+function sampling(body: Omit<CompletionBody, "prompt">, most: number | undefined): object {
+  const { seed, stream, stream_options } = body;
+  const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, stop } = body;
+  return {
+    ...given({ temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, stop }),
+    ...(most !== undefined && { max_tokens: most }),
+    // llama-server reads 32 bits of it, and a negative one as none.
+    ...(seed !== undefined && { seed: Math.abs(seed) % 2 ** 31 }),
+    cache_prompt: true,
+    stream: true,
+    stream_options: { include_usage: stream !== true || stream_options?.include_usage === true },
+  };
+}
+
+const given = (fields: Record<string, unknown>): object =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
+/** llama-server knows no choice by name: the one that is named is all that it gets to choose from. */
+function chooseTools(
+  tools: readonly Tool[],
+  choice: unknown,
+): { tools: object[]; tool_choice: string } | undefined {
+  const param = "tool_choice";
+  if (choice !== undefined && tools.length === 0 && choice !== "none" && choice !== "auto")
+    throw wrong(param, "this chooses among tools, and there are none");
+  if (tools.length === 0) return undefined;
+  const cleaned = tools.map(cleanTool);
+  if (choice === undefined || choice === "auto" || choice === "none" || choice === "required")
+    return { tools: cleaned, tool_choice: choice ?? "auto" };
+  const name = isObject(choice) && isObject(choice.function) ? choice.function.name : undefined;
+  const at = tools.findIndex((tool) => tool.function.name === name);
+  const one = cleaned[at];
+  if (!one)
+    throw wrong(
+      param,
+      'this must be "none", "auto", "required", or {"type":"function","function":{"name": one of tools}}',
+    );
+  return { tools: [one], tool_choice: "required" };
+}
+
+function cleanTool({ function: { name, description, parameters } }: Tool, index: number): object {
+  const param = `tools[${index}].function.parameters`;
+  return {
+    type: "function",
+    function: {
+      name,
+      ...(description !== undefined && { description: clean(description) }),
+      parameters: cleanSchema(parameters ?? { type: "object", properties: {} }, param, false),
+    },
+  };
+}
+
+function formatOf(format: ResponseFormat): object {
+  switch (format.type) {
+    case "text":
+      return {};
+    case "json_object":
+      // Of no schema llama-server makes no grammar.
+      return { response_format: { type: "json_object", schema: { type: "object" } } };
+    case "json_schema": {
+      const schema = cleanSchema(format.json_schema.schema, "response_format.json_schema.schema", true);
+      return { response_format: { type: "json_schema", json_schema: { name: "answer", schema } } };
+    }
+  }
+}
