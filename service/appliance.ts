@@ -5,6 +5,7 @@ import type { Sensors } from "../device/sensors/sensors.ts";
 import { createSimulatedFeed } from "../device/simulator/simulated-feed.ts";
 import { Access } from "./api/access.ts";
 import { Audit } from "./api/access-audit.ts";
+import { isLoopback } from "./api/access-hosts.ts";
 import { AdminToken } from "./api/admin-token.ts";
 import { HealthServer } from "./api/health-server.ts";
 import { Tokens } from "./api/tokens.ts";
@@ -151,7 +152,8 @@ export class Appliance {
     const token = new AdminToken(config.data);
     this.server = new HealthServer({
       ...shared,
-      ...config.http,
+      http: config.http,
+      data: config.data,
       version,
       health: () => this.health(),
       essential: ["record", "engine", "watching"],
@@ -165,8 +167,8 @@ export class Appliance {
         ...shared,
         admin: token,
         tokens: new Tokens(config.data, (message) => logger.warn({ part: "api" }, message)),
-        lan: false,
-        names: [],
+        lan: !isLoopback(config.http.host),
+        names: config.http.names,
       }),
     });
     const parts: Part[] = [

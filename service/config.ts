@@ -1,5 +1,7 @@
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { simSourceFaults } from "../device/simulator/sim-script.ts";
+import { isLoopback } from "./api/access-hosts.ts";
 import { frameIssues } from "./config-frames.ts";
 import { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
@@ -23,7 +25,18 @@ export function loadConfig(file: string, onMissingSecret?: (problem: string) => 
 
 /** What no schema can say: names that have to exist and be unique, sources, conditions. */
 function crossChecks(config: Config): Issue[] {
-  return [...feedIssues(config), ...watchIssues(config), ...frameIssues(config)];
+  return [...httpIssues(config), ...feedIssues(config), ...watchIssues(config), ...frameIssues(config)];
+}
+
+function httpIssues({ http: { host, tls } }: Config): Issue[] {
+  const path = ["http", "host"];
+  if (isLoopback(host)) return [];
+  if (isIP(host) === 0)
+    return [{ path, message: "must be an address of this box, 0.0.0.0 for all of them, or 127.0.0.1" }];
+  if (tls !== undefined) return [];
+  const message =
+    "other machines could reach this, and tokens would cross the network in the clear: add http.tls: self-signed, or { certificate, key }, or leave it at 127.0.0.1";
+  return [{ path, message }];
 }
 
 function feedIssues({ feeds }: Config): Issue[] {

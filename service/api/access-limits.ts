@@ -1,6 +1,6 @@
-import { isIPv6 } from "node:net";
 import type { Rate } from "../contract/access.ts";
 import type { Clock } from "../kernel/clock.ts";
+import { addressBytes } from "./access-hosts.ts";
 
 /** Wrong tokens that one address may show within a minute. */
 export const MOST_WRONG = 10;
@@ -45,14 +45,9 @@ export class AttemptLimit {
 function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = "", tail] = address.split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const rest = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = Array(Math.max(0, 8 - groups.length - rest.length)).fill("0");
-  const all = [...groups, ...(tail === undefined ? [] : zeros), ...rest];
-  // ::1 is alone in its half, and nobody else's.
-  return `${all.slice(0, 4).join(":")}${address === "::1" ? "::1" : "::/64"}`;
+  const bytes = addressBytes(address);
+  // ::1 shares its half with nobody.
+  return bytes?.length === 16 ? bytes.slice(0, 8).join(".") : address;
 }
 
 interface Bucket {

@@ -1,4 +1,6 @@
 import Fastify, { type FastifyInstance } from "fastify";
+import type { HttpConfig } from "../contract/config.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
@@ -7,10 +9,12 @@ import type { Access } from "./access.ts";
 import type { Audit } from "./access-audit.ts";
 import type { AdminToken } from "./admin-token.ts";
 import { type GovernorDesk, governorRoutes } from "./governor-routes.ts";
+import { type ServerTls, serverTls } from "./tls.ts";
 
 interface Options {
-  readonly host: string;
-  readonly port: number;
+  readonly http: HttpConfig;
+  /** The data folder: the box's own certificate lies there. */
+  readonly data: string;
   readonly version: string;
   /** Health of every part by name. */
   readonly health: () => Record<string, Health>;
@@ -22,9 +26,10 @@ interface Options {
   readonly audit: Audit;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly clock: Clock;
 }
 
-/** /health/live, /health/ready, /metrics and /governor on loopback. */
+/** Health, metrics and the governor by HTTP: on loopback, or with TLS and tokens on the LAN. */
 export class HealthServer implements Part {
   readonly name = "api";
   private app: FastifyInstance | undefined;
@@ -38,19 +43,21 @@ export class HealthServer implements Part {
     return this.listening;
   }
 
-  /** Never throws: without its port Perch goes on watching, and says so in the log. */
+  /** Never throws: without its port or its certificate Perch goes on watching, and says so in the log. */
   async start(): Promise<void> {
-    const { host, port, logger } = this.options;
-    const app = this.routes();
+    const { http, data, clock, logger } = this.options;
+    const { host, port } = http;
     this.prepareToken();
     try {
-      this.listening = await app.listen({ host, port });
-      this.app = app;
+      const tls = serverTls(http, data, clock.now(), logger);
+      this.app = this.routes(tls);
+      this.listening = await this.app.listen({ host, port });
+      if (tls) logger.info(`tls      certificate with the sha256 fingerprint ${tls.fingerprint}`);
     } catch (error) {
-      const { message } = listenError(error, host, port);
+      const { message } = isPerchError(error) ? error : listenError(error, host, port);
       this.fault = message;
       logger.error(message);
-      await app.close();
+      await this.stop();
     }
   }
 
@@ -79,9 +86,15 @@ export class HealthServer implements Part {
     }
   }
 
-  private routes(): FastifyInstance {
+  private routes(tls: ServerTls | undefined): FastifyInstance {
     const { access, essential, metrics, version } = this.options;
-    const app = Fastify({ forceCloseConnections: true, bodyLimit: 1024, requestTimeout: 10_000 });
+    // Its types tell http from https; nothing here does.
+    const app = Fastify({
+      forceCloseConnections: true,
+      bodyLimit: 1024,
+      requestTimeout: 10_000,
+      https: tls ? { cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 } : null,
+    }) as unknown as FastifyInstance;
     access.install(app);
     app.get("/health/live", { config: { open: true } }, async () => ({ status: "live", version }));
     app.get("/health/ready", { onRequest: access.allow("health.read") }, async (_request, reply) => {

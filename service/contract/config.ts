@@ -105,16 +105,43 @@ export const RecordConfig = Type.Object(
 );
 export type RecordConfig = Static<typeof RecordConfig>;
 
+/** One schema, no union: each of its words is about a text or about a mapping, so that a slip gives one error. */
+export const Tls = Type.Unsafe<"self-signed" | { certificate: string; key: string }>({
+  type: ["object", "string"],
+  pattern: "^self-signed$",
+  properties: {
+    certificate: Type.String({
+      minLength: 1,
+      description: "PEM file of the certificate, with those between it and its authority.",
+    }),
+    key: Type.String({ minLength: 1, description: "PEM file of the certificate's key, without a password." }),
+  },
+  required: ["certificate", "key"],
+  additionalProperties: false,
+  description: "self-signed: made at the first start; or { certificate, key }.",
+});
+export type Tls = Static<typeof Tls>;
+
 export const HttpConfig = Type.Object(
   {
-    host: Type.Enum(["127.0.0.1", "::1", "localhost"], {
+    host: Type.String({
       default: "127.0.0.1",
-      description: "Loopback only: health and metrics have no login.",
+      description:
+        "Address to listen on; 0.0.0.0 is all of them. Anything but loopback takes tls, and tokens for every request.",
     }),
-    port: Port(8473, "Port of /health and /metrics."),
+    port: Port(8473, "Port of the HTTP interface."),
+    tls: Type.Optional(Tls),
+    names: Type.Array(
+      Type.String({
+        pattern: "^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$",
+        description: "A host name, without port.",
+      }),
+      { default: [], maxItems: 16, description: "Names under which other machines may ask for this box." },
+    ),
   },
   { ...closed, default: {} },
 );
+export type HttpConfig = Static<typeof HttpConfig>;
 
 export const Config = Type.Object(
   {

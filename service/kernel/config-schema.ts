@@ -186,6 +186,7 @@ function meaning(schema: TSchema, key: string): string {
 const TYPE_WORDS: Readonly<Record<string, string>> = {
   object: "a mapping of keys to values",
   array: "a list",
+  "object,string": "a mapping of keys to values, or a text",
   string: "a text; numbers and true, false go in quotes",
   integer: "a whole number",
   number: "a number",

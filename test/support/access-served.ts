@@ -9,6 +9,7 @@ import { Audit } from "../../service/api/access-audit.ts";
 import { AdminToken } from "../../service/api/admin-token.ts";
 import { HealthServer } from "../../service/api/health-server.ts";
 import { Tokens, type TokenWish } from "../../service/api/tokens.ts";
+import type { HttpConfig } from "../../service/contract/config.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { Record } from "../../service/record/record.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -31,7 +32,8 @@ export const wish = (over: Partial<TokenWish> & Pick<TokenWish, "role">): TokenW
 
 /** The service's HTTP on a free port, over a data folder of its own; time moves when the test says so. */
 export class Served {
-  readonly clock = new FakeClock();
+  /** Begins now: a certificate that is made has to hold for those who ask. */
+  readonly clock = new FakeClock(Date.now());
   /** Every line of its log, at the most talkative level. */
   readonly log: string[] = [];
   readonly tokens: Tokens;
@@ -42,7 +44,9 @@ export class Served {
   private constructor(
     readonly data: string,
     lan: boolean,
+    over: Partial<HttpConfig>,
   ) {
+    const http = { host: "127.0.0.1", port: 0, names: ["box.clinic.example"], ...over };
     const logger = pino({ level: "trace" }, { write: (line) => this.log.push(line) });
     const shared = { clock: this.clock, logger, metrics: new Metrics() };
     this.tokens = new Tokens(data, (message) => logger.warn(message));
@@ -52,8 +56,8 @@ export class Served {
     this.record = new Record({ ...shared, folder: data, config });
     this.server = new HealthServer({
       ...shared,
-      host: "127.0.0.1",
-      port: 0,
+      http,
+      data,
       version: "0.0.0",
       health: () => ({}),
       essential: [],
@@ -71,13 +75,21 @@ export class Served {
         admin: token,
         tokens: this.tokens,
         lan,
-        names: ["box.clinic.example"],
+        names: http.names,
       }),
     });
   }
 
-  static async start({ lan = false, data }: { lan?: boolean; data?: string } = {}): Promise<Served> {
-    const served = new Served(data ?? (await accessFolder()), lan);
+  static async start({
+    lan = false,
+    data,
+    http = {},
+  }: {
+    lan?: boolean;
+    data?: string;
+    http?: Partial<HttpConfig>;
+  } = {}): Promise<Served> {
+    const served = new Served(data ?? (await accessFolder()), lan, http);
     await served.bench.start();
     await served.bench.pass(1);
     onTestFinished(() => served.stop());
@@ -90,6 +102,10 @@ export class Served {
     await this.server.stop();
     await this.record.stop();
     await this.bench.governor.stop();
+  }
+
+  health() {
+    return this.server.health();
   }
 
   get url(): string {
