@@ -41,7 +41,6 @@ export class ServedGateway {
         this.made.push(engine);
         return engine;
       },
-      drain: 300,
     });
     const engine = between?.(this.engine, this) ?? this.engine;
     this.inference = new Inference({ ...shared, engine, capacity, data: this.bench.data });
