@@ -1,10 +1,12 @@
 import { styleText } from "node:util";
+import { isLoopback } from "../api/access-hosts.ts";
 import { AdminToken } from "../api/admin-token.ts";
+import { askService, serviceUrl } from "../api/tls-client.ts";
 import { loadConfig } from "../config.ts";
 import type { Config } from "../contract/config.ts";
 import type { DecisionRow } from "../contract/decision.ts";
 import type { GovernorState, GovernorView } from "../contract/governor.ts";
-import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
+import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/errors.ts";
 import { Reader } from "../record/record.ts";
 import { UsageError } from "./usage.ts";
 
@@ -69,20 +71,23 @@ function wished(word: string | undefined, { pace }: Options): { level?: string |
 
 const span = ({ for: text }: Options) => (text === undefined ? {} : { for: text });
 
-const urlOf = ({ http: { host, port } }: Config): string => {
-  if (port === 0)
-    throw new UsageError("http.port is 0, any free one: set it, so that the service can be found");
-  return `http://${host === "::1" ? "[::1]" : host}:${port}/governor`;
-};
-
 async function get(config: Config): Promise<GovernorView> {
-  return (await answerOf(config, {})) as GovernorView;
+  // Where only loopback is listened on, anybody may see it, and not everybody may read the token.
+  const headers = isLoopback(config.http.host) ? {} : authorized(config);
+  return (await answerOf(config, { headers })) as GovernorView;
 }
 
 async function post(config: Config, command: object): Promise<GovernorState> {
-  let token: string;
+  return (await answerOf(config, {
+    method: "POST",
+    headers: { ...authorized(config), "content-type": "application/json" },
+    body: JSON.stringify(command),
+  })) as GovernorState;
+}
+
+function authorized(config: Config): { authorization: string } {
   try {
-    token = AdminToken.read(config.data);
+    return { authorization: `Bearer ${AdminToken.read(config.data)}` };
   } catch (error) {
     throw new PerchError(
       "SERVICE_UNREACHABLE",
@@ -91,19 +96,17 @@ async function post(config: Config, command: object): Promise<GovernorState> {
         : `the token of ${config.data} cannot be read: ${messageOf(error)}; ask as the service's user, or with sudo`,
     );
   }
-  return (await answerOf(config, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: JSON.stringify(command),
-  })) as GovernorState;
 }
 
-async function answerOf(config: Config, request: RequestInit): Promise<unknown> {
-  const url = urlOf(config);
-  let response: Response;
+async function answerOf(config: Config, request: Parameters<typeof askService>[2]): Promise<unknown> {
+  if (config.http.port === 0)
+    throw new UsageError("http.port is 0, any free one: set it, so that the service can be found");
+  const url = `${serviceUrl(config)}/governor`;
+  let response: Awaited<ReturnType<typeof askService>>;
   try {
-    response = await fetch(url, { ...request, signal: AbortSignal.timeout(PATIENCE) });
-  } catch {
+    response = await askService(config, "/governor", { ...request, signal: AbortSignal.timeout(PATIENCE) });
+  } catch (error) {
+    if (isPerchError(error)) throw error;
     throw new PerchError(
       "SERVICE_UNREACHABLE",
       `no service answers at ${url}: is it running, and with this configuration?`,
