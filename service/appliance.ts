@@ -8,6 +8,7 @@ import { Audit } from "./api/access-audit.ts";
 import { isLoopback } from "./api/access-hosts.ts";
 import { AdminToken } from "./api/admin-token.ts";
 import { HealthServer } from "./api/health-server.ts";
+import { runningOf } from "./api/openai/models.ts";
 import { Tokens } from "./api/tokens.ts";
 import { hottestOf, memoryBack, sensorsOf } from "./box.ts";
 import { chosenLevel, engineBinary, modelStoreOf } from "./chosen-level.ts";
@@ -163,6 +164,11 @@ export class Appliance {
       },
       token,
       audit: this.audit,
+      gateway: {
+        inference,
+        running: () => runningOf(ladder, this.engine),
+        image: () => this.engine.image,
+      },
       access: new Access({
         ...shared,
         admin: token,

@@ -9,6 +9,7 @@ import type { Access } from "./access.ts";
 import type { Audit } from "./access-audit.ts";
 import type { AdminToken } from "./admin-token.ts";
 import { type GovernorDesk, governorRoutes } from "./governor-routes.ts";
+import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
 import { type ServerTls, serverTls } from "./tls.ts";
 
 interface Options {
@@ -24,12 +25,14 @@ interface Options {
   readonly token: AdminToken;
   readonly access: Access;
   readonly audit: Audit;
+  /** The model's own API; without it there is none. */
+  readonly gateway?: Omit<GatewayOptions, "guard" | "clock" | "logger">;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
 }
 
-/** Health, metrics and the governor by HTTP: on loopback, or with TLS and tokens on the LAN. */
+/** Health, metrics, the governor and the model by HTTP: on loopback, or with TLS and tokens on the LAN. */
 export class HealthServer implements Part {
   readonly name = "api";
   private app: FastifyInstance | undefined;
@@ -87,7 +90,7 @@ export class HealthServer implements Part {
   }
 
   private routes(tls: ServerTls | undefined): FastifyInstance {
-    const { access, essential, metrics, version } = this.options;
+    const { access, essential, gateway, metrics, version, clock, logger } = this.options;
     // Its types tell http from https; nothing here does.
     const app = Fastify({
       forceCloseConnections: true,
@@ -111,6 +114,7 @@ export class HealthServer implements Part {
       return metrics.registry.metrics();
     });
     governorRoutes(app, this.options);
+    if (gateway) app.register(gatewayRoutes, { ...gateway, clock, logger, guard: access.allow("model.ask") });
     app.setErrorHandler((error, _request, reply) => {
       reply.code(statusOf(error)).send({ error: messageOf(error) });
     });

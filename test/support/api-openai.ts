@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import OpenAI from "openai";
+import { runningOf } from "../../service/api/openai/models.ts";
 import { gatewayRoutes } from "../../service/api/openai/routes.ts";
 import type { Level } from "../../service/contract/models.ts";
 import type { Engine } from "../../service/inference/engine.ts";
@@ -33,9 +34,11 @@ export class ServedGateway {
   private constructor({ capacity = 64, level = {}, timings, between }: Options) {
     const one = { ...shippedLevel(), ...level, id: "one" };
     const shared = { clock: systemClock, logger: silentLogger, metrics: this.bench.metrics };
+    const shipped = this.bench.store().ladder("perch-small");
+    const ladder = { ...shipped, levels: [one, { ...one, id: "two" }] };
     this.engine = new LadderEngine({
       ...shared,
-      ladder: { ...this.bench.store().ladder("perch-small"), levels: [one, { ...one, id: "two" }] },
+      ladder,
       make: (of) => {
         const engine = this.bench.engine({ level: of, restarts: 50, ...(timings && { timings }) });
         this.made.push(engine);
@@ -47,16 +50,7 @@ export class ServedGateway {
     this.app = Fastify({ forceCloseConnections: true });
     this.app.register(gatewayRoutes, {
       inference: this.inference,
-      running: () => {
-        const { level } = this.engine;
-        const { state, reason } = this.engine.health();
-        return {
-          ladder: "perch-small",
-          levels: ["one", "two"],
-          level,
-          reason: state === "degraded" ? reason : undefined,
-        };
-      },
+      running: () => runningOf(ladder, this.engine),
       image: () => this.engine.image,
       clock: systemClock,
       logger: silentLogger,

@@ -53,6 +53,8 @@ const typeOf = (status: number): string =>
 const TOLD: Partial<
   Record<ErrorCode, { message?: string; code: string; retryAfter?: number; final?: true }>
 > = {
+  TOKEN_REFUSED: { code: "invalid_api_key" },
+  RATE_EXCEEDED: { code: "rate_limit_exceeded" },
   MEDIA_INVALID: { code: "invalid_media" },
   MEDIA_TOO_LARGE: { code: "media_too_large", final: true },
   QUEUE_FULL: { code: "queue_full", retryAfter: 1 },

@@ -1,3 +1,5 @@
+import type { Ladder } from "../../contract/models.ts";
+import type { Health } from "../../kernel/part.ts";
 import { OpenAiFault } from "./fault.ts";
 
 /** What runs, and what could. */
@@ -9,6 +11,21 @@ export interface Running {
   readonly level: string | undefined;
   /** Why none runs, where that will not change by itself within moments. */
   readonly reason: string | undefined;
+}
+
+/** What runs of a ladder. A switch under way, or one at the start, is waited for. */
+export function runningOf(
+  { id, levels }: Ladder,
+  engine: { readonly level: string | undefined; health(): Health },
+): Running {
+  const { state, reason, detail } = engine.health();
+  const waits = engine.level !== undefined || state !== "degraded" || detail?.switchingTo !== undefined;
+  return {
+    ladder: id,
+    levels: levels.map((level) => level.id),
+    level: engine.level,
+    reason: waits ? undefined : (reason ?? "it says not why"),
+  };
 }
 
 /** The model of the moment, at whatever level. */

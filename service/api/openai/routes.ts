@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from "fastify";
+import type { Lane } from "../../contract/config-watches.ts";
 import type { ImageShape } from "../../contract/models.ts";
 import { LIMITS } from "../../contract/openai.ts";
 import type { RawRequest } from "../../inference/engine.ts";
@@ -94,7 +95,7 @@ class Gateway {
     reply.raw.once("close", () => gone.abort());
     const answer = read.stream ? new StreamedAnswer(reply, () => gone.abort()) : new WholeAnswer(reply, kind);
     const raw = await this.rawOf(kind, read, { answer, level, signal: gone.signal });
-    await this.ask(raw, answer, deadline, gone.signal);
+    await this.ask(raw, answer, { lane: laneOf(request), deadline, signal: gone.signal });
     return reply;
   }
 
@@ -130,11 +131,15 @@ class Gateway {
     };
   }
 
-  private async ask(raw: RawRequest, answer: Answer, deadline: number, signal: AbortSignal): Promise<void> {
+  private async ask(
+    raw: RawRequest,
+    answer: Answer,
+    { lane, deadline, signal }: { lane: Lane; deadline: number; signal: AbortSignal },
+  ): Promise<void> {
     const { path, body } = raw;
     try {
       const deaths = this.suspicions.deathsUnder(path, body);
-      await this.options.inference.submit({ raw, lane: "api", deadline, signal, deaths });
+      await this.options.inference.submit({ raw, lane, deadline, signal, deaths });
       answer.end();
     } catch (error) {
       this.suspicions.note(path, body, error);
@@ -160,6 +165,11 @@ const noneRuns = (reason: string): OpenAiFault =>
     code: "no_level_runs",
     retryAfter: 10,
   });
+
+/** Whoever asks has the lane of its token: a kiosk its own, a program the one that it was given. */
+function laneOf({ caller }: FastifyRequest): Lane {
+  return caller?.role === "kiosk" ? "kiosk" : (caller?.lane ?? "api");
+}
 
 /** Ms that a request may wait for its turn, by its header x-perch-deadline. */
 function patienceOf({ headers }: FastifyRequest): number {
