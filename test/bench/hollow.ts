@@ -28,19 +28,25 @@ export interface HollowModel {
 }
 
 /**
+ * The table of tokens, for both: of zeros at Q8_0 this llama.cpp makes logits that are no numbers, and the
+ * grammar of an answer fails on them. At Q8_0 the file is 0.24 GB smaller by that than it would be.
+ */
+const EMBEDDING = "Q6_K";
+
+/**
  * Writes files with Gemma 4 12B's architecture, vocabulary and chat template, and weights that are all zeros:
  * answers mean nothing, memory and time are the real model's. They take some 30 MB of disk.
  */
 export async function writeHollowModel(folder: string): Promise<HollowModel> {
   const { vocabulary, template } = await fromLlamaSource(folder);
-  const text = async (file: string, type: TypeName, embedding: TypeName) => {
+  const text = async (file: string, type: TypeName) => {
     const metadata = textMetadata(keysOf(vocabulary), template);
-    return { file, bytes: await writeHollow(join(folder, file), metadata, textTensors(type, embedding)) };
+    return { file, bytes: await writeHollow(join(folder, file), metadata, textTensors(type)) };
   };
   const mmproj = "mmproj-hollow.gguf";
   return {
-    q4_0: await text("hollow-Q4_0.gguf", "Q4_0", "Q6_K"),
-    q8_0: await text("hollow-Q8_0.gguf", "Q8_0", "Q8_0"),
+    q4_0: await text("hollow-Q4_0.gguf", "Q4_0"),
+    q8_0: await text("hollow-Q8_0.gguf", "Q8_0"),
     mmproj: {
       file: mmproj,
       bytes: await writeHollow(join(folder, mmproj), projectorMetadata(), projectorTensors()),
@@ -99,10 +105,10 @@ function textMetadata(vocabulary: ReadonlyMap<string, Buffer>, template: string)
     .text("tokenizer.chat_template", template);
 }
 
-function textTensors(type: TypeName, embedding: TypeName): HollowTensor[] {
+function textTensors(type: TypeName): HollowTensor[] {
   const norm = (name: string, length: number): HollowTensor => ({ name, shape: [length], type: "F32" });
   const tensors: HollowTensor[] = [
-    { name: "token_embd.weight", shape: [WIDE, VOCABULARY], type: embedding },
+    { name: "token_embd.weight", shape: [WIDE, VOCABULARY], type: EMBEDDING },
     norm("output_norm.weight", WIDE),
     norm("rope_freqs.weight", FULL.length / 2),
   ];

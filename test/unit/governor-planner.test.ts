@@ -311,7 +311,7 @@ describe("what was measured", () => {
     expect(q8?.tokensPerSecond.estimated).toBeGreaterThan(5);
     expect(q8?.tokensPerSecond.estimated).toBeLessThan(6.5);
     const [known] = await planned(levels, AGX, { bandwidth: 204.8 * GB });
-    expect(known?.tokensPerSecond.estimated).toBeCloseTo((0.75 * 204.8) / 12.67, 1);
+    expect(known?.tokensPerSecond.estimated).toBeCloseTo((0.75 * 204.8) / 12.42, 1);
     expect([bandwidthOf(["NVIDIA GeForce RTX 4090"]), bandwidthOf(["?"]), bandwidthOf([])]).toEqual([
       1008e9,
       null,
