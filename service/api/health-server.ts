@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import type { HttpConfig } from "../contract/config.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/errors.ts";
@@ -96,6 +96,10 @@ export class HealthServer implements Part {
       forceCloseConnections: true,
       bodyLimit: 1024,
       requestTimeout: 10_000,
+      // An address that cannot be decoded comes to no hook and no handler; the usual answer repeats it.
+      frameworkErrors: (_error, _request, reply) => {
+        (reply as unknown as FastifyReply).code(400).send({ error: "this address cannot be read" });
+      },
       https: tls ? { cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 } : null,
     }) as unknown as FastifyInstance;
     access.install(app);

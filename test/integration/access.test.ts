@@ -70,6 +70,10 @@ describe("a service that listens on loopback", () => {
       status: 404,
       body: { error: expect.any(String) },
     });
+    expect(await served.ask("/%zz?token=secret")).toMatchObject({
+      status: 400,
+      body: { error: "this address cannot be read" },
+    });
     const init = { method: "POST", body: "{", headers: { "content-type": "application/json" } };
     const broken = await served.ask("/governor", await served.adminToken(), init);
     expect([broken.status, Object.keys(broken.body as object)]).toEqual([400, ["error"]]);

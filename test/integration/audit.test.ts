@@ -1,11 +1,12 @@
-import { writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
+import { Tokens } from "../../service/api/tokens.ts";
 import type { AuditRow } from "../../service/contract/access.ts";
 import { MIGRATIONS, migrate } from "../../service/record/migrations.ts";
 import { appendAudit, Reader } from "../../service/record/record.ts";
-import { accessFolder, Served } from "../support/access-served.ts";
+import { accessFolder, Served, wish } from "../support/access-served.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { perchIn } from "../support/perch-command.ts";
 import { openRecord } from "../support/record-opened.ts";
@@ -118,6 +119,17 @@ describe("a change that the command line makes by itself", () => {
     await (await openRecord(folder)).stop();
   });
 
+  it("leaves files of the data folder's owner, also where root makes them", async () => {
+    const folder = await accessFolder();
+    if (process.getuid?.() === 0) chownSync(folder, 1234, 1234);
+    new Tokens(folder).create(wish({ role: "viewer" }), Date.now());
+    appendAudit(folder, row("first"));
+    const made = readdirSync(folder, { recursive: true, encoding: "utf8" });
+    expect(made).toEqual(expect.arrayContaining(["perch.db", "perch.lock", "tokens"]));
+    const { uid } = statSync(folder);
+    for (const name of made) expect([name, statSync(join(folder, name)).uid]).toEqual([name, uid]);
+  });
+
   it("is refused with the reason where another version runs", async () => {
     const folder = await accessFolder();
     const record = await openRecord(folder);
@@ -157,6 +169,19 @@ describe("perch audit", () => {
     );
     expect(JSON.parse((await audit(folder, "--json", "--limit", "1")).out)).toMatchObject([
       { from: "mqtt", role: null },
+    ]);
+  });
+
+  it("says that a record of an earlier version has none yet", async () => {
+    const folder = await configured();
+    mkdirSync(join(folder, "data"));
+    const old = new Database(join(folder, "data/perch.db"));
+    migrate(old, MIGRATIONS.slice(0, 2));
+    old.close();
+    const { code, err } = await audit(folder);
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/an older one, which the next start brings up\n$/),
     ]);
   });
 
