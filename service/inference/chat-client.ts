@@ -76,22 +76,16 @@ export class ChatClient {
    * complete does, also once some were handed on.
    */
   async pass({ path, body }: RawRequest, take: Sink["take"], signal: AbortSignal): Promise<Reply> {
-    let timed: string | undefined;
     try {
       // A connection of its own: llama-server closes it when the stream is over.
       const response = await this.responseTo(path, body, signal);
       response.setEncoding("utf8");
       if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await textOf(response));
-      for await (const event of eventsOf(response)) {
-        if (event.startsWith('data: {"error"')) throw streamRefusal(event);
-        if (event.includes('"timings":{')) timed = event;
-        const room = take(event);
-        if (room) await room;
-      }
+      const timed = await handOn(response, take);
+      return { text: "", ...accountOf(parsed(timed?.slice("data: ".length) ?? "")) };
     } catch (error) {
       throw error instanceof PerchError ? error : connectionFault(error, signal);
     }
-    return { text: "", ...accountOf(parsed(timed?.slice("data: ".length) ?? "")) };
   }
 
   private responseTo(path: string, body: string, signal: AbortSignal): Promise<IncomingMessage> {
@@ -236,17 +230,37 @@ function accountOf(body: unknown): Omit<Reply, "text"> {
   };
 }
 
-/** The events of a stream, each with the empty line that ends it, as soon as it is there. */
-async function* eventsOf(response: IncomingMessage): AsyncGenerator<string> {
+/**
+ * Hands on what comes of a stream, whole events only, at once and no faster than it is taken. Resolves to the
+ * event with the timings when the stream is over.
+ */
+function handOn(response: IncomingMessage, take: Sink["take"]): Promise<string | undefined> {
   let rest = "";
-  for await (const piece of response) {
-    rest += piece;
-    for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
-      yield rest.slice(0, end + 2);
-      rest = rest.slice(end + 2);
-    }
-    if (rest.length > LARGEST_ANSWER) throw new Error("an event of the answer is too long");
-  }
+  let timed: string | undefined;
+  return new Promise((resolve, reject) => {
+    response.on("data", (piece: string) => {
+      const events = rest + piece;
+      const end = events.lastIndexOf("\n\n") + 2;
+      rest = end > 1 ? events.slice(end) : events;
+      if (rest.length > LARGEST_ANSWER) response.destroy(new Error("an event of the answer is too long"));
+      if (end <= 1) return;
+      const whole = events.slice(0, end);
+      const failed = eventWith(whole, 'data: {"error"');
+      if (failed !== undefined) return void response.destroy(streamRefusal(failed));
+      timed = eventWith(whole, '"timings":{') ?? timed;
+      const room = take(whole);
+      if (!room) return;
+      response.pause();
+      void room.then(() => response.resume());
+    });
+    response.on("error", reject);
+    response.on("end", () => resolve(timed));
+  });
+}
+
+/** The event of several that holds a text; in an answer of the model its quotes would be escaped. */
+function eventWith(events: string, text: string): string | undefined {
+  return events.includes(text) ? events.split("\n\n").find((event) => event.includes(text)) : undefined;
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

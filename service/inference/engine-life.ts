@@ -118,7 +118,8 @@ export class EngineLife {
 
   /** As Engine.ask. */
   async ask(request: ChatRequest, signal: AbortSignal): Promise<Reply> {
-    const forget = this.stuckAfterAWhile();
+    const begun = this.options.clock.monotonic();
+    const forget = this.stuckAfterAWhile(() => begun);
     try {
       return await this.client.complete(request, signal);
     } catch (error) {
@@ -130,18 +131,24 @@ export class EngineLife {
 
   /** As Engine.ask, of a raw request. It may take as long as it likes, as long as something comes. */
   async pass(raw: RawRequest, signal: AbortSignal): Promise<Reply> {
-    let forget = this.stuckAfterAWhile();
-    const wait = () => {
-      forget = this.stuckAfterAWhile();
-    };
-    const take: Sink["take"] = (event) => {
-      // A comment comes from the server, not from the model, which may be stuck all the same.
-      if (event.startsWith(":")) return raw.sink.take(event);
-      forget();
+    const { clock } = this.options;
+    let heard = clock.monotonic();
+    let reading = true;
+    const forget = this.stuckAfterAWhile(() => {
       // While whoever reads it is slow, the engine is not.
-      const room = raw.sink.take(event);
-      if (!room) wait();
-      return room?.then(wait);
+      if (!reading) heard = clock.monotonic();
+      return heard;
+    });
+    const take: Sink["take"] = (events) => {
+      // A comment comes from the server, not from the model, which may be stuck all the same.
+      if (!events.startsWith(":")) heard = clock.monotonic();
+      const room = raw.sink.take(events);
+      if (!room) return undefined;
+      reading = false;
+      return room.then(() => {
+        reading = true;
+        heard = clock.monotonic();
+      });
     };
     try {
       return await this.client.pass(raw, take, signal);
@@ -160,11 +167,16 @@ export class EngineLife {
     this.finish({ code: null, signal: "SIGTERM", stderr: this.process.stderr, lifetime: 0 });
   }
 
-  private stuckAfterAWhile(): () => void {
+  /** Ends it once it was silent on a request for too long. `heard`: when it last was not, monotonic ms. */
+  private stuckAfterAWhile(heard: () => number): () => void {
     const { clock, timings } = this.options;
-    return clock.after(timings.request, () =>
-      this.condemn(`it did not answer a request within ${timings.request / 1000} s and counts as stuck`),
-    );
+    const look = () => {
+      const left = heard() + timings.request - clock.monotonic();
+      if (left > 0) cancel = clock.after(Math.ceil(left), look);
+      else this.condemn(`it did not answer a request within ${timings.request / 1000} s and counts as stuck`);
+    };
+    let cancel = clock.after(timings.request, look);
+    return () => cancel();
   }
 
   /** The error, or what the process died of where that is why. */

@@ -34,8 +34,8 @@ export interface Sink {
   readonly begun: boolean;
   /** It goes to the engine, for the first time or again, after so many ms in the queue. */
   begin(stamp: EngineStamp, queued: number): void;
-  /** One event of the stream, with the empty line that ends it. Resolves when more may come; never rejects. */
-  take(event: string): Promise<void> | undefined;
+  /** What has come of the stream: whole events, one or several. Resolves when more may come; never rejects. */
+  take(events: string): Promise<void> | undefined;
 }
 
 export const isRaw = (work: Prompt | RawRequest): work is RawRequest => "sink" in work;

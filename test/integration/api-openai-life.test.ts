@@ -245,6 +245,7 @@ describe("a request under which the engine dies", () => {
       code: "engine_poison",
     });
     expect((await neighbour)?.split(",")).toHaveLength(LONG);
+    await ask();
     expect(await restarts()).toBe(2);
   });
 });

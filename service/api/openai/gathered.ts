@@ -19,16 +19,9 @@ export class Gathered {
 
   constructor(private readonly kind: "chat" | "completion") {}
 
-  /** One event: `data: {...}` or `data: [DONE]`, or a comment. */
-  take(event: string): void {
-    if (!event.startsWith("data: {")) return;
-    const { choices, ...head } = JSON.parse(event.slice("data: ".length)) as Json;
-    Object.assign(this.head, head);
-    const [choice] = (Array.isArray(choices) ? choices : []) as Json[];
-    if (!choice) return;
-    if (choice.finish_reason) this.finish = choice.finish_reason;
-    if (typeof choice.text === "string") this.text += choice.text;
-    if (isObject(choice.delta)) this.delta(choice.delta);
+  /** Whole events, one or several: `data: {...}`, `data: [DONE]`, or a comment. */
+  take(events: string): void {
+    for (const event of events.split("\n\n")) this.event(event);
   }
 
   /** The whole answer. */
@@ -44,6 +37,17 @@ export class Gathered {
       ...(calls.length > 0 && { tool_calls: calls }),
     };
     return { ...this.head, object: "chat.completion", choices: [{ ...choice, message }] };
+  }
+
+  private event(event: string): void {
+    if (!event.startsWith("data: {")) return;
+    const { choices, ...head } = JSON.parse(event.slice("data: ".length)) as Json;
+    Object.assign(this.head, head);
+    const [choice] = (Array.isArray(choices) ? choices : []) as Json[];
+    if (!choice) return;
+    if (choice.finish_reason) this.finish = choice.finish_reason;
+    if (typeof choice.text === "string") this.text += choice.text;
+    if (isObject(choice.delta)) this.delta(choice.delta);
   }
 
   private delta({ content, reasoning_content, tool_calls }: Json): void {

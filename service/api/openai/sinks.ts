@@ -21,7 +21,7 @@ const provenance = ({ ladder, level, model }: EngineStamp, queued: number): Reco
   "x-perch-queue-ms": String(Math.round(queued)),
 });
 
-/** Hands each event on as it comes. */
+/** Hands the events on as they come. */
 export class StreamedAnswer implements Answer {
   begun = false;
   private headers: Record<string, string> = {};
@@ -37,10 +37,10 @@ export class StreamedAnswer implements Answer {
     this.headers = provenance(stamp, queued);
   }
 
-  take(event: string): Promise<void> | undefined {
+  take(events: string): Promise<void> | undefined {
     const { raw } = this.reply;
     if (!this.begun) this.open();
-    if (raw.destroyed || raw.write(event)) return undefined;
+    if (raw.destroyed || raw.write(events)) return undefined;
     return this.drained();
   }
 
@@ -105,8 +105,8 @@ export class WholeAnswer implements Answer {
     this.gathered = new Gathered(this.kind);
   }
 
-  take(event: string): undefined {
-    this.gathered.take(event);
+  take(events: string): undefined {
+    this.gathered.take(events);
   }
 
   end(): void {
