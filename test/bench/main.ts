@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
+import { apiFigures } from "./api-figures.ts";
 import { deliveryFigures } from "./delivery-figures.ts";
 import type { Figure } from "./figure.ts";
 import { governorFigures } from "./governor-figures.ts";
@@ -24,6 +25,7 @@ const BENCHMARKS: Record<string, Record<string, () => Promise<Figure[]>>> = {
   simulator: { rendering: simulatorFigures },
   switching: { "under load": switchingFigures, "memory taken": pressureFigures },
   governor: { "simulated boxes": governorFigures },
+  api: { "beside llama-server itself": apiFigures },
   planner: { "small ladder": smallPlanFigures, "Gemma 4 12B": planFigures, "memory limits": limitFigures },
 };
 
