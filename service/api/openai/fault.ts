@@ -104,7 +104,7 @@ function refused(message: string): OpenAiFault {
   const schema = /^JSON schema conversion failed:\s*(.*)/s.exec(text);
   if (schema)
     return wrong("response_format", `this schema cannot be held to: ${schema[1]}`, "unsupported_schema");
-  return new OpenAiFault(400, `the model does not take this request: ${text}`);
+  return new OpenAiFault(400, `the model does not take this request: ${text}`, { code: "engine_refused" });
 }
 
 /** A text in which every absolute path is left out. */

@@ -102,7 +102,15 @@ class Gateway {
   /** Any error in OpenAI's form. */
   faultOf(error: unknown): OpenAiFault {
     if (error instanceof OpenAiFault) return error;
-    if (isPerchError(error)) return told(this.better(error));
+    if (isPerchError(error)) {
+      // What keeps the poison has told of it already.
+      if (error.status === 500 && error.code !== "ENGINE_POISON")
+        this.options.logger.error(
+          { part: "api" },
+          `a request to the model was not answered: ${error.message}`,
+        );
+      return told(this.better(error));
+    }
     const { statusCode: status = 500, code } = error as { statusCode?: number; code?: string };
     if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
       return new OpenAiFault(413, `the body is larger than ${LIMITS.body / 1e6} MB`, {
