@@ -61,7 +61,7 @@ const MASKS = 2;
  * (docs/decisions/planner.md): its programs and small buffers, what an entry of the vocabulary takes in the
  * tokenizer's tables, and the projector's buffers for a picture and for sound, bytes.
  */
-const PROCESS = 36.5e6;
+const PROCESS = 40e6;
 const VOCABULARY_ENTRY = 600;
 const PROJECTOR_PICTURE = 14.2e6;
 const PROJECTOR_SOUND = { least: 15.4e6, wide: 16_000 } as const;
