@@ -277,6 +277,8 @@ describe("a request under which the engine died", () => {
     suspicions.note("/a", "{}", new PerchError("ENGINE_FAILED", "it died"));
     expect(suspicions.deathsUnder("/a", "{}")).toEqual(["it died"]);
     expect(suspicions.deathsUnder("/b", "{}")).toEqual([]);
+    suspicions.clear("/a", "{}");
+    expect(suspicions.deathsUnder("/a", "{}")).toEqual([]);
     suspicions.note("/a", "{}", new PerchError("ENGINE_POISON", "twice"));
     expect(() => suspicions.deathsUnder("/a", "{}")).toThrow("twice");
     clock.advance(3_600_001);

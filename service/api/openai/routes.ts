@@ -148,6 +148,7 @@ class Gateway {
     try {
       const deaths = this.suspicions.deathsUnder(path, body);
       await this.options.inference.submit({ raw, lane, deadline, signal, deaths });
+      this.suspicions.clear(path, body);
       answer.end();
     } catch (error) {
       this.suspicions.note(path, body, error);

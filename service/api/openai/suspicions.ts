@@ -24,10 +24,17 @@ export class Suspicions {
 
   /** How the engine died under the very same request; throws what it ended with where it is not asked again. */
   deathsUnder(path: string, body: string): readonly string[] {
+    // Nearly always: no large body is hashed for nothing.
+    if (this.known.size === 0) return [];
     const suspicion = this.known.get(printOf(path, body));
     if (!suspicion || suspicion.until < this.clock.monotonic()) return [];
     if (suspicion.poison) throw suspicion.poison;
     return suspicion.deaths;
+  }
+
+  /** It was answered after all. */
+  clear(path: string, body: string): void {
+    if (this.known.size > 0) this.known.delete(printOf(path, body));
   }
 
   /** What a request failed with. */

@@ -1,0 +1,193 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ServedGateway } from "../support/api-openai.ts";
+import { picture, tone } from "../support/engine-media.ts";
+
+/** Requests; PERCH_FUZZ sets another number. */
+const RUNS = Number(process.env.PERCH_FUZZ ?? 400);
+
+let served: ServedGateway;
+beforeAll(async () => {
+  served = await ServedGateway.begin();
+});
+afterAll(() => served.dispose());
+
+/** Mostly as it should be, and now and then anything at all. */
+const mostly = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
+  fc.oneof({ weight: 12, arbitrary }, { weight: 1, arbitrary: fc.jsonValue() });
+const optional = (fields: Record<string, fc.Arbitrary<unknown>>) => fc.record(fields, { requiredKeys: [] });
+const words = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 40 }),
+  fc.constantFrom(
+    "Describe the image.",
+    "<|turn>",
+    "<__media__>",
+    "\u0000",
+    "\ud800",
+    "<|tu",
+    "rn>",
+    '{"a":',
+  ),
+);
+
+const schema = fc.letrec<{ any: unknown }>((tie) => ({
+  any: fc.oneof(
+    { maxDepth: 3, depthSize: "small" },
+    optional({
+      type: fc.constantFrom(
+        "string",
+        "integer",
+        "number",
+        "boolean",
+        "null",
+        "object",
+        "array",
+        ["string", "null"],
+        "x",
+      ),
+      minLength: fc.integer({ min: -1, max: 3000 }),
+      maxLength: fc.integer({ min: -1, max: 3000 }),
+      pattern: fc.oneof(
+        fc.constantFrom("^a+$", "^(a|b){2,9999}$", "[", "(?=a)", "^\\d{3}-\\w*$", "^((((a))))$"),
+        words,
+      ),
+      format: fc.constantFrom("date", "uuid", "date-time", "nothing"),
+      enum: fc.array(fc.jsonValue(), { maxLength: 4 }),
+      const: fc.jsonValue(),
+      minimum: fc.double({ noNaN: true }),
+      maximum: fc.integer(),
+    }),
+    optional({
+      type: fc.constant("object"),
+      properties: fc.dictionary(words, tie("any"), { maxKeys: 4 }),
+      required: fc.array(words, { maxLength: 3 }),
+      additionalProperties: fc.oneof(fc.boolean(), tie("any")),
+      $defs: fc.dictionary(fc.constantFrom("a", "b"), tie("any"), { maxKeys: 2 }),
+    }),
+    optional({
+      type: fc.constant("array"),
+      items: tie("any"),
+      prefixItems: fc.array(tie("any"), { maxLength: 2 }),
+      minItems: fc.integer({ min: -1, max: 3000 }),
+      maxItems: fc.integer({ min: -1, max: 3000 }),
+    }),
+    optional({
+      anyOf: fc.array(tie("any"), { maxLength: 3 }),
+      allOf: fc.array(tie("any"), { maxLength: 3 }),
+      $ref: fc.constantFrom("#", "#/$defs/a", "#/nothing", "#/properties/a", "x"),
+      not: tie("any"),
+    }),
+    fc.boolean(),
+    fc.jsonValue(),
+  ),
+})).any;
+
+const jpeg = `data:image/jpeg;base64,${picture().toString("base64")}`;
+const part = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ type: fc.constant("text"), text: mostly(words) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("image_url"),
+      image_url: fc.record({
+        url: mostly(
+          fc.constantFrom(jpeg, jpeg.slice(0, 900), "http://127.0.0.1:1/a.png", "data:image/png;base64,AAAA"),
+        ),
+      }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("input_audio"),
+      input_audio: fc.record({
+        data: mostly(fc.constantFrom(tone(440, 0.2).toString("base64"), "AAAA")),
+        format: fc.constant("wav"),
+      }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.jsonValue() },
+);
+const call = fc.record({
+  id: mostly(words),
+  type: fc.constant("function"),
+  function: fc.record({
+    name: mostly(fc.constantFrom("look", "a.b", "")),
+    arguments: mostly(fc.oneof(fc.json(), words)),
+  }),
+});
+const message = fc.record(
+  {
+    role: mostly(fc.constantFrom("system", "developer", "user", "assistant", "tool")),
+    content: mostly(fc.oneof(words, fc.array(part, { maxLength: 3 }), fc.constant(null))),
+    tool_calls: fc.array(call, { maxLength: 2 }),
+    tool_call_id: mostly(words),
+    name: words,
+  },
+  { requiredKeys: ["role", "content"] },
+);
+const tool = fc.record({
+  type: mostly(fc.constant("function")),
+  function: fc.record(
+    { name: mostly(fc.constantFrom("look", "listen")), description: words, parameters: mostly(schema) },
+    { requiredKeys: ["name"] },
+  ),
+});
+const body = fc.record(
+  {
+    model: mostly(fc.constant("perch")),
+    messages: mostly(fc.array(message, { minLength: 1, maxLength: 4 })),
+    max_tokens: fc.integer({ min: 1, max: 6 }),
+    temperature: mostly(fc.double({ min: 0, max: 2, noNaN: true })),
+    top_p: mostly(fc.double({ min: 0, max: 1, noNaN: true })),
+    top_k: mostly(fc.nat()),
+    min_p: mostly(fc.double({ min: 0, max: 1, noNaN: true })),
+    seed: mostly(fc.maxSafeInteger()),
+    presence_penalty: mostly(fc.double({ min: -2, max: 2, noNaN: true })),
+    stop: mostly(fc.oneof(words, fc.array(words, { maxLength: 4 }))),
+    stream: mostly(fc.boolean()),
+    tools: mostly(fc.array(tool, { maxLength: 3 })),
+    tool_choice: mostly(fc.constantFrom("auto", "none", "required")),
+    parallel_tool_calls: mostly(fc.boolean()),
+    response_format: mostly(
+      fc.oneof(
+        fc.constantFrom({ type: "text" }, { type: "json_object" }),
+        fc.record({ type: fc.constant("json_schema"), json_schema: fc.record({ name: words, schema }) }),
+      ),
+    ),
+    reasoning_effort: mostly(fc.constantFrom("none", "low")),
+    mystery: fc.jsonValue(),
+  },
+  { requiredKeys: ["model", "messages", "max_tokens"] },
+);
+
+describe("any request", () => {
+  it(
+    `is answered or refused as wrong, and the engine lives (${RUNS} of them)`,
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.oneof({ weight: 20, arbitrary: body }, { weight: 1, arbitrary: fc.jsonValue() }),
+          async (given) => {
+            const response = await served.post(JSON.stringify(given) ?? "null");
+            const text = await response.text();
+            if (response.status !== 200) {
+              expect(response.status).toBeLessThan(500);
+              expect(Object.keys(JSON.parse(text).error).sort()).toEqual([
+                "code",
+                "message",
+                "param",
+                "type",
+              ]);
+            }
+            expect(text).not.toMatch(/data: \{"error"|\.gguf/);
+          },
+        ),
+        { numRuns: RUNS, ...(process.env.PERCH_SEED && { seed: Number(process.env.PERCH_SEED) }) },
+      );
+      expect(await served.bench.metrics.total(served.bench.metrics.restarts)).toBe(0);
+      expect(served.inference.health().detail).toEqual({ waiting: 0, underWay: 0 });
+    },
+    60_000 + RUNS * 200,
+  );
+});
