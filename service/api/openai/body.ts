@@ -1,5 +1,5 @@
 import type { TSchema } from "typebox";
-import { Value } from "typebox/value";
+import { Compile } from "typebox/compile";
 import { isObject, schemaIssues } from "../../kernel/config-schema.ts";
 import { wrong } from "./fault.ts";
 
@@ -54,27 +54,32 @@ const OWN = [
 ];
 
 /**
- * The body of a request, as its schema says. A null counts as nothing, as it does at OpenAI's; an unknown field is
- * left out. Throws OpenAiFault with the first thing that is wrong and its place.
+ * Reads bodies of a schema, which is compiled once. A null counts as nothing, as it does at OpenAI's; an unknown
+ * field is left out. The reader throws OpenAiFault with the first thing that is wrong and its place.
  */
-export function readBody<T>(schema: TSchema, body: unknown): T {
-  if (!isObject(body)) throw wrong("", "the body must be a JSON object");
-  const given = normal(withoutNulls(body));
+export function bodyReader<T>(schema: TSchema): (body: unknown) => T {
+  const compiled = Compile(schema);
+  return (body) => {
+    if (!isObject(body)) throw wrong("", "the body must be a JSON object");
+    const given = normal(withoutNulls(body));
+    refuseFields(given);
+    // All is checked at once where it is well, and piece by piece where something has to be named.
+    if (!compiled.Check(given)) {
+      const [issue] = schemaIssues(schema, given);
+      const path = pathOf(issue?.path ?? []);
+      throw wrong(path, sentence(path, issue?.message ?? "it is wrong"));
+    }
+    return given as T;
+  };
+}
+
+function refuseFields(given: Json): void {
   for (const [field, { when, why }] of Object.entries(REFUSED))
     if (Object.hasOwn(given, field) && when(given[field]))
       throw wrong(field, `${field} is not taken: ${why}`, "unsupported_parameter");
   for (const field of OWN)
     if (Object.hasOwn(given, field))
       throw wrong(field, `${field} is not taken: it is the engine's own`, "unsupported_parameter");
-  // The schema is checked at once where all is well, and piece by piece where something has to be named.
-  if (!Value.Check(schema, given)) {
-    const [issue] = schemaIssues(schema, given);
-    throw wrong(
-      pathOf(issue?.path ?? []),
-      sentence(pathOf(issue?.path ?? []), issue?.message ?? "it is wrong"),
-    );
-  }
-  return given as T;
 }
 
 const withoutNulls = (value: Json): Json =>

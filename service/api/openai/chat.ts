@@ -1,7 +1,7 @@
 import type { ImageShape } from "../../contract/models.ts";
 import { ChatBody, CompletionBody, LIMITS, type ResponseFormat, type Tool } from "../../contract/openai.ts";
 import { isObject } from "../../kernel/config-schema.ts";
-import { readBody } from "./body.ts";
+import { bodyReader } from "./body.ts";
 import { wrong } from "./fault.ts";
 import type { MediaDesk } from "./media.ts";
 import { cleanMessages } from "./messages.ts";
@@ -17,9 +17,12 @@ export interface Read {
   make(media: { desk: MediaDesk; shape: ImageShape; signal: AbortSignal }): Promise<object>;
 }
 
+const chatBody = bodyReader<ChatBody>(ChatBody);
+const completionBody = bodyReader<CompletionBody>(CompletionBody);
+
 /** POST /v1/chat/completions. Throws OpenAiFault. */
 export function readChat(given: unknown): Read {
-  const body = readBody<ChatBody>(ChatBody, given);
+  const body = chatBody(given);
   const { tools, tool_choice, parallel_tool_calls, response_format, reasoning_effort = "none" } = body;
   const chosen = chooseTools(tools ?? [], tool_choice);
   return {
@@ -38,7 +41,7 @@ export function readChat(given: unknown): Read {
 
 /** POST /v1/completions. Throws OpenAiFault. */
 export function readCompletion(given: unknown): Read {
-  const body = readBody<CompletionBody>(CompletionBody, given);
+  const body = completionBody(given);
   if (body.prompt.length > LIMITS.text)
     throw wrong("prompt", `this has ${body.prompt.length} characters; ${LIMITS.text} are taken`);
   return {
