@@ -6,7 +6,7 @@ import { wrong } from "./fault.ts";
 import type { MediaDesk } from "./media.ts";
 import { cleanMessages } from "./messages.ts";
 import { cleanSchema } from "./schema.ts";
-import { clean } from "./text.ts";
+import { clean, wellFormed } from "./text.ts";
 
 /** A request that was looked through. */
 export interface Read {
@@ -53,7 +53,8 @@ export function readCompletion(given: unknown): Read {
 
 function sampling(body: Omit<CompletionBody, "prompt">, most: number | undefined): object {
   const { seed, stream, stream_options } = body;
-  const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, stop } = body;
+  const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty } = body;
+  const stop = body.stop?.map(wellFormed);
   return {
     ...given({ temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, stop }),
     ...(most !== undefined && { max_tokens: most }),
