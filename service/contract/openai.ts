@@ -15,7 +15,7 @@ export const LIMITS = {
   /** Objects, lists and values of one schema. */
   nodes: 20_000,
   /** Characters and items that a schema may ask for: more the engine's grammar does not count. */
-  repeats: 2_000,
+  repeats: 1_000,
   /** Characters of all texts of one request. */
   text: 4e6,
   /** Ms until a request has to have begun: the header x-perch-deadline. */

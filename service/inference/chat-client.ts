@@ -193,10 +193,18 @@ function connectionFault(error: unknown, signal: AbortSignal): PerchError {
   return new PerchError("ENGINE_FAILED", `the connection to the engine broke: ${messageOf(error)}`, error);
 }
 
+/** llama-server's words for an answer that it cannot read itself: nothing of the engine failed. */
+const NO_SENSE = /^(The model produced output that does not match|Failed to parse input)/;
+
 function refusal(status: number, text: string): PerchError {
   const body = parsed(text);
   const message = Value.Check(Refusal, body) ? body.error.message : text.slice(0, 300);
   if (status === 503) return new PerchError("ENGINE_UNAVAILABLE", `the engine is not ready: ${message}`);
+  if (status === 500 && NO_SENSE.test(message))
+    return new PerchError(
+      "ANSWER_INVALID",
+      "the model did not write what its template and the request ask for",
+    );
   // The server's own failures, and a key that it does not take, are not the request's fault.
   if (status >= 500 || status === 401 || status === 403 || status === 404)
     return new PerchError("ENGINE_FAILED", `the engine answered HTTP ${status}: ${message}`);

@@ -239,7 +239,12 @@ export class LocalEngine implements Engine {
       spec: {
         command: this.binary,
         // Its answers name the model: so they say which level it is, and not where its file lies.
-        args: [...engineArguments(level, ladder.order, { ...paths, socket }), "--alias", `perch@${level.id}`],
+        args: [
+          ...engineArguments(level, ladder.order, { ...paths, socket }),
+          "--alias",
+          `perch@${level.id}`,
+          "--no-prefill-assistant",
+        ],
         env: engineEnvironment(apiKey),
         cwd: folder,
       },

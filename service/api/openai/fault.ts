@@ -71,6 +71,7 @@ const TOLD: Partial<
     message: "the model was taken away while it answered, for another level or a pause; ask again",
     retryAfter: 2,
   },
+  ANSWER_INVALID: { code: "answer_invalid" },
   ENGINE_POISON: {
     code: "engine_poison",
     message: "the model's engine failed twice under this request, which is not asked again",
@@ -78,10 +79,13 @@ const TOLD: Partial<
   },
 };
 
+/** Where a client is told otherwise than Perch's own parts. */
+const STATUS: Partial<Record<ErrorCode, number>> = { CANCELLED: 503, ANSWER_INVALID: 422 };
+
 /** An expected fault in OpenAI's form; nothing of paths or of what the engine wrote is in it. */
 export function told(error: PerchError): OpenAiFault {
   if (error.code === "ENGINE_REFUSED") return refused(error.message);
-  const status = error.code === "CANCELLED" ? 503 : error.status;
+  const status = STATUS[error.code] ?? error.status;
   const { message, ...more } = TOLD[error.code] ?? { code: error.code.toLowerCase() };
   const known = TOLD[error.code] !== undefined || status < 500;
   return new OpenAiFault(status, message ?? (known ? error.message : "Perch cannot answer now"), more);
@@ -100,6 +104,12 @@ function refused(message: string): OpenAiFault {
       400,
       `this request has ${context[1]} tokens, and the level that runs takes ${context[2]}`,
       { code: "context_length_exceeded", param: "messages" },
+    );
+  if (/failed to parse grammar/.test(text))
+    return wrong(
+      "response_format",
+      "the engine cannot hold an answer to this schema: ask for less at once",
+      "unsupported_schema",
     );
   const schema = /^JSON schema conversion failed:\s*(.*)/s.exec(text);
   if (schema)

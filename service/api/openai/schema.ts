@@ -14,7 +14,15 @@ interface Walk {
 /** What only a person or the model reads: control tokens are taken out. Anywhere else they would change the meaning. */
 const PROSE = new Set(["description", "title", "$comment"]);
 /** What the grammar counts out. */
-const REPEATS = new Set(["minLength", "maxLength", "minItems", "maxItems"]);
+const REPEATS = ["minLength", "maxLength", "minItems", "maxItems"];
+const PAIRS = [
+  ["minLength", "maxLength"],
+  ["minItems", "maxItems"],
+  ["minimum", "maximum"],
+  ["exclusiveMinimum", "maximum"],
+  ["minimum", "exclusiveMaximum"],
+  ["exclusiveMinimum", "exclusiveMaximum"],
+] as const;
 
 /**
  * A copy of a JSON schema that may go to the engine. Throws what is too deep, too large, points outside, or
@@ -42,16 +50,35 @@ function cleanValue(value: unknown, key: string, depth: number, walk: Walk): unk
   if (typeof value === "string") return cleanString(value, key, param);
   if (Array.isArray(value)) return value.map((item) => cleanValue(item, key, depth + 1, walk));
   if (!isObject(value)) return value;
+  const unfit = unfitBounds(value, walk);
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, inner]) => {
       if (clean(name) !== name) throw wrong(param, "a key holds a control token of the model");
-      if (REPEATS.has(name) && typeof inner === "number" && inner > LIMITS.repeats) {
-        if (walk.held) throw wrong(param, `${name} may be ${LIMITS.repeats} at most`, "unsupported_schema");
-        return [];
-      }
-      return [[name, cleanValue(inner, name, depth + 1, walk)]];
+      return unfit.has(name) ? [] : [[name, cleanValue(inner, name, depth + 1, walk)]];
     }),
   );
+}
+
+/**
+ * Bounds that the engine cannot count, or counts for ever: a lower one above its upper one makes llama.cpp's
+ * grammar endless, and all slots wait for it. Throws where the answer is held to them.
+ */
+function unfitBounds(schema: Record<string, unknown>, { held, param }: Walk): Set<string> {
+  const unfit = new Map<string, string>();
+  for (const name of REPEATS) {
+    const bound = schema[name];
+    if (typeof bound !== "number") continue;
+    if (!Number.isInteger(bound) || bound < 0) unfit.set(name, `${name} must be a whole number from 0`);
+    if (bound > LIMITS.repeats) unfit.set(name, `${name} may be ${LIMITS.repeats} at most`);
+  }
+  for (const [least, most] of PAIRS) {
+    const [low, high] = [schema[least], schema[most]];
+    if (typeof low !== "number" || typeof high !== "number" || low <= high) continue;
+    unfit.set(least, `${least} is above ${most}: nothing would fit`).set(most, "");
+  }
+  const [why] = unfit.values();
+  if (held && why !== undefined) throw wrong(param, why, "unsupported_schema");
+  return new Set(unfit.keys());
 }
 
 function cleanString(text: string, key: string, param: string): string {
