@@ -46,6 +46,11 @@ describe("a chat, as it goes to the engine", () => {
     });
   });
 
+  it("has a temperature of 0 where it is next to nothing", async () => {
+    expect(await sent({ temperature: 7e-46 })).toMatchObject({ temperature: 0 });
+    expect(await sent({})).not.toHaveProperty("temperature");
+  });
+
   it("asks for usage in a stream only where the client does", async () => {
     const usage = async (more: object) => (await sent({ stream: true, ...more })).stream_options;
     expect(await usage({})).toEqual({ include_usage: false });

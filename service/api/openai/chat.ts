@@ -53,8 +53,10 @@ export function readCompletion(given: unknown): Read {
 
 function sampling(body: Omit<CompletionBody, "prompt">, most: number | undefined): object {
   const { seed, stream, stream_options } = body;
-  const { temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty } = body;
+  const { top_p, top_k, min_p, frequency_penalty, presence_penalty } = body;
   const stop = body.stop?.map(wellFormed);
+  // So close to nothing the engine divides by what its floats cannot tell from 0, and samples garbage.
+  const temperature = (body.temperature ?? 1) < 0.001 ? 0 : body.temperature;
   return {
     ...given({ temperature, top_p, top_k, min_p, frequency_penalty, presence_penalty, stop }),
     ...(most !== undefined && { max_tokens: most }),
