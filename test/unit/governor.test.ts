@@ -55,10 +55,9 @@ describe("the governor", () => {
     await bench.pass(3);
     await starting;
     expect(bench.levels.level).toBeUndefined();
-    bench.free(6);
-    await bench.pass(2);
     bench.levels.slow = false;
-    await bench.pass(2);
+    bench.free(6);
+    await bench.pass(4);
     expect(bench.levels.asked).toEqual(["q8 after", "q2 at once"]);
     expect(bench.levels.level).toBe("q2");
   });
