@@ -10,7 +10,7 @@ import { Sensors, type SensorsOptions } from "./sensors.ts";
 import { createSystemInformation } from "./system-information.ts";
 import { ThermalZones } from "./thermal-zones.ts";
 
-export interface BoxOptions extends Omit<SensorsOptions, "sensors" | "simulated" | "gpuSharesRam"> {
+export interface BoxOptions extends Omit<SensorsOptions, "sensors" | "gpuSharesRam"> {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Process ids of our own children that hold models: the memory that the governor can have back. */

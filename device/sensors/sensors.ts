@@ -18,8 +18,6 @@ export interface SensorsOptions {
   readonly sensors: readonly Sensor[];
   readonly clock: Clock;
   readonly logger: Logger;
-  /** These sensors belong to a simulated box. */
-  readonly simulated?: boolean;
   /** Share of the time that the model works, 0 to 1: by it a temperature that stands still is judged. */
   readonly load?: () => number | null;
   /** Whether the GPU has no memory of its own. */
@@ -51,7 +49,7 @@ export class Sensors implements Part {
     );
     this.readings = {
       at: clock.now(),
-      simulated: options.simulated ?? false,
+      simulated: false,
       zones: [],
       memories: [],
       pressure: null,
@@ -140,7 +138,6 @@ export class Sensors implements Part {
     this.readings = {
       at: clock.now(),
       ...rest,
-      simulated: rest.simulated || (this.options.simulated ?? false),
       zones: [...verdict.zones],
       distrusted: [...failed, ...verdict.distrusted],
     };

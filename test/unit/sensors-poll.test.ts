@@ -77,8 +77,9 @@ describe("Sensors", () => {
       ...RAM,
       watts: 300,
       throttling: ["x: power cap"],
+      simulated: true,
     }));
-    const { sensors, seen, pass } = await started([first, second], { simulated: true });
+    const { sensors, seen, pass } = await started([first, second]);
     const before = seen.length;
     await pass(10);
     expect(seen.length - before).toBe(10);
