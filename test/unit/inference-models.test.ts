@@ -145,7 +145,9 @@ describe("a GGUF header", () => {
     const path = join(folder, "cut.gguf");
     copyFileSync(join(WEIGHTS, text().file), path);
     truncateSync(path, 1_000_000);
-    await expect(readGgufFacts(path)).rejects.toThrow(/its tensors reach to byte \d+ or beyond, but it ends at 1000000/);
+    await expect(readGgufFacts(path)).rejects.toThrow(
+      /its tensors reach to byte \d+ or beyond, but it ends at 1000000/,
+    );
   });
 
   it.each([0, 3, 20, 1000, 5000])("that ends after %i bytes is an error, not a crash", async (bytes) => {
