@@ -7,8 +7,8 @@ import { Access } from "./api/access.ts";
 import { Audit } from "./api/access-audit.ts";
 import { isLoopback } from "./api/access-hosts.ts";
 import { AdminToken } from "./api/admin-token.ts";
-import { HealthServer } from "./api/health-server.ts";
 import { runningOf } from "./api/openai/models.ts";
+import { ApiServer } from "./api/server.ts";
 import { Tokens } from "./api/tokens.ts";
 import { hottestOf, memoryBack, sensorsOf } from "./box.ts";
 import { chosenLevel, engineBinary, modelStoreOf } from "./chosen-level.ts";
@@ -16,18 +16,16 @@ import type { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
 import type { Decision, DecisionRow, LoadTaken } from "./contract/decision.ts";
 import type { FeedSource, FeedStatus } from "./contract/feed-source.ts";
-import type { Ladder, Level } from "./contract/models.ts";
 import type { Event } from "./contract/observation.ts";
 import type { Readings } from "./contract/readings.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import { EmbeddedBroker } from "./delivery/embedded-broker.ts";
+import { localEngine } from "./engines.ts";
 import { GovernedLadder } from "./governed-ladder.ts";
 import { Governor } from "./governor/governor.ts";
 import { Inference } from "./inference/inference.ts";
 import { LadderEngine } from "./inference/ladder-engine.ts";
-import { LocalEngine } from "./inference/local-engine.ts";
-import type { ModelStore } from "./inference/model-store.ts";
-import { type Clock, iso, systemClock } from "./kernel/clock.ts";
+import { iso, systemClock } from "./kernel/clock.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
 import { Lifecycle } from "./kernel/lifecycle.ts";
 import type { Logger } from "./kernel/logger.ts";
@@ -62,7 +60,7 @@ export class Appliance {
   private readonly lifecycle: Lifecycle;
   private readonly broker: EmbeddedBroker | undefined;
   private readonly delivery: Delivery;
-  private readonly server: HealthServer;
+  private readonly server: ApiServer;
   private readonly feeds: Feeds;
   private readonly sensors: Sensors;
   private readonly engine: LadderEngine;
@@ -151,7 +149,7 @@ export class Appliance {
     });
     this.feeds = new Feeds(config.feeds.map((feed) => this.source(feed, mainPath)));
     const token = new AdminToken(config.data);
-    this.server = new HealthServer({
+    this.server = new ApiServer({
       ...shared,
       http: config.http,
       data: config.data,
@@ -259,35 +257,6 @@ export class Appliance {
     else logger.info({ feed }, `${feed} is ${state}`);
     this.delivery.feedState({ feed, state, since: iso(since), ...(reason !== undefined && { reason }) });
   }
-}
-
-/** One level of the configuration's ladder: the one that it asks for. Throws CONFIG_INVALID where there is none. */
-export function engineOf(
-  config: Config,
-  shared: { clock: Clock; logger: Logger; metrics: Metrics },
-): LocalEngine {
-  const store = modelStoreOf(config, shared.logger);
-  const { ladder, level } = chosenLevel(config, store);
-  return localEngine(config, store, ladder, level, shared);
-}
-
-function localEngine(
-  { engine }: Config,
-  store: ModelStore,
-  ladder: Ladder,
-  level: Level,
-  shared: { clock: Clock; logger: Logger; metrics: Metrics },
-): LocalEngine {
-  const { binary, restarts, timeout } = engine;
-  return new LocalEngine({
-    ...shared,
-    store,
-    ladder,
-    level,
-    restarts,
-    timings: { request: timeout },
-    ...(binary !== undefined && { binary }),
-  });
 }
 
 const rowOf = (decision: Decision, readings: Readings, at: number): DecisionRow => ({

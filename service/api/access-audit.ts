@@ -22,14 +22,22 @@ export class Audit {
    * its row, which comes late where the disk is full: a box that is too hot has to obey all the same.
    */
   change<T>(by: Pick<AuditRow, "who" | "role" | "from">, what: string, act: () => T): T {
-    try {
-      const result = act();
-      this.note(by, what, "done");
-      return result;
-    } catch (error) {
+    const refused = (error: unknown): never => {
       this.note(by, what, `refused: ${messageOf(error)}`);
       throw error;
+    };
+    const done = <R>(result: R): R => {
+      this.note(by, what, "done");
+      return result;
+    };
+    let result: T;
+    try {
+      result = act();
+    } catch (error) {
+      return refused(error);
     }
+    // What takes its time is noted when it is over.
+    return result instanceof Promise ? (result.then(done, refused) as T) : done(result);
   }
 
   private note(by: Pick<AuditRow, "who" | "role" | "from">, what: string, outcome: string): void {

@@ -1,11 +1,12 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Caller, Role, StoredToken } from "../contract/access.ts";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { AuditRow, Caller, Role, StoredToken } from "../contract/access.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import { hostFault } from "./access-hosts.ts";
 import { AttemptLimit, MOST_WRONG, RateLimits } from "./access-limits.ts";
 import type { AdminToken } from "./admin-token.ts";
+import type { Api } from "./server.ts";
 import type { Tokens } from "./tokens.ts";
 
 declare module "fastify" {
@@ -16,6 +17,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Answers anybody, on the LAN too. */
     open?: boolean;
+    /** What a caller has to be allowed to do; shown in the API's description. */
+    ability?: Ability;
   }
 }
 
@@ -31,6 +34,16 @@ export const RIGHTS = {
   "metrics.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: true },
   "governor.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: true },
   "governor.command": { roles: ["admin", "operator"], openOnLoopback: false },
+  "feeds.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  "feeds.command": { roles: ["admin", "operator"], openOnLoopback: false },
+  "watches.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  "watches.try": { roles: ["admin", "operator"], openOnLoopback: false },
+  "watches.change": { roles: ["admin"], openOnLoopback: false },
+  "record.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  "events.acknowledge": { roles: ["admin", "operator"], openOnLoopback: false },
+  "system.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  backups: { roles: ["admin"], openOnLoopback: false },
+  "audit.read": { roles: ["admin"], openOnLoopback: false },
   "model.ask": { roles: ["admin", "operator", "kiosk", "api"], openOnLoopback: false },
 } as const satisfies Record<string, Right>;
 export type Ability = keyof typeof RIGHTS;
@@ -63,7 +76,7 @@ export class Access {
   }
 
   /** Before any route is added: `request.caller` is there for all of them. */
-  install(app: FastifyInstance): void {
+  install(app: Api): void {
     const { lan, names } = this.options;
     app.decorateRequest("caller", null);
     app.addHook("onRequest", async (request, reply) => {
@@ -79,6 +92,11 @@ export class Access {
     const { roles, openOnLoopback } = RIGHTS[ability];
     if (openOnLoopback && !this.options.lan) return async () => undefined;
     return requireRole(...roles);
+  }
+
+  /** What a route is declared with that only those may use who may do that. */
+  guarded(ability: Ability): { onRequest: Guard; config: { ability: Ability } } {
+    return { onRequest: this.allow(ability), config: { ability } };
   }
 
   private callerOf(request: FastifyRequest, reply: FastifyReply): Caller | null {
@@ -118,6 +136,12 @@ export class Access {
     const wait = rate === undefined ? 0 : this.rates.take(id, rate);
     if (wait > 0) throw later(reply, wait, `the token ${name} has used up its rate`);
   }
+}
+
+/** Who asks for a change, as the audit names them. Throws where nobody says who they are. */
+export function changer(caller: Caller | null): Pick<AuditRow, "who" | "role" | "from"> {
+  if (!caller) throw new PerchError("TOKEN_REFUSED", "this needs a token");
+  return { who: caller.name, role: caller.role, from: caller.from };
 }
 
 /** A guard that lets these roles through, as a route's onRequest or preHandler. 401 without a token, 403 with another's. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
-import { engineOf } from "../appliance.ts";
 import { loadConfig } from "../config.ts";
 import { AnswerSchema } from "../contract/answer.ts";
+import { engineOf } from "../engines.ts";
 import { prepareAudio, prepareImage } from "../inference/media-check.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { readConfigFile } from "../kernel/config-file.ts";

@@ -101,10 +101,13 @@ function authorized(config: Config): { authorization: string } {
 async function answerOf(config: Config, request: Parameters<typeof askService>[2]): Promise<unknown> {
   if (config.http.port === 0)
     throw new UsageError("http.port is 0, any free one: set it, so that the service can be found");
-  const url = `${serviceUrl(config)}/governor`;
+  const url = `${serviceUrl(config)}/api/governor`;
   let response: Awaited<ReturnType<typeof askService>>;
   try {
-    response = await askService(config, "/governor", { ...request, signal: AbortSignal.timeout(PATIENCE) });
+    response = await askService(config, "/api/governor", {
+      ...request,
+      signal: AbortSignal.timeout(PATIENCE),
+    });
   } catch (error) {
     if (isPerchError(error)) throw error;
     throw new PerchError(

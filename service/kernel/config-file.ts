@@ -7,6 +7,7 @@ import {
   type Issue,
   mapChildren,
   type Path,
+  pathText,
   schemaAt,
   schemaIssues,
 } from "./config-schema.ts";
@@ -55,7 +56,7 @@ export function readConfigFile<T>(
       file,
       found.map(({ issue, line, scalar }) => {
         const value = scalar && !issue.atKey ? ` = ${written(issue, scalar.value)}` : "";
-        const key = issue.path.length > 0 ? ` ${keyText(issue.path)}${value}:` : "";
+        const key = issue.path.length > 0 ? ` ${pathText(issue.path)}${value}:` : "";
         return withoutCredentials(`${file}:${line}:${key} ${secrets.hide(issue.message)}`);
       }),
     );
@@ -149,9 +150,3 @@ function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
-
-const keyText = (path: Path) =>
-  path
-    .map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`))
-    .join("")
-    .replace(/^\./, "");

@@ -6,7 +6,14 @@ import { parseDuration, parseMoment, parseSize } from "../contract/units.ts";
 /** Where in the document: keys and indexes from the root. */
 export type Path = readonly (string | number)[];
 
-/** One thing that is wrong with a file. */
+/** A path as people write it: watches[0].rules[1].when. */
+export const pathText = (path: Path): string =>
+  path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`))
+    .join("")
+    .replace(/^\./, "");
+
+/** One thing that is wrong with a file or a request. */
 export interface Issue {
   readonly path: Path;
   /** What is wrong and what is allowed, for a person. */

@@ -4,6 +4,9 @@
  */
 export const ERROR_CODES = {
   CONFIG_INVALID: { status: 400, retryable: false },
+  REQUEST_INVALID: { status: 400, retryable: false },
+  NOT_FOUND: { status: 404, retryable: false },
+  CONFLICT: { status: 409, retryable: false },
   TOKEN_INVALID: { status: 400, retryable: false },
   TOKEN_REFUSED: { status: 401, retryable: false },
   FORBIDDEN: { status: 403, retryable: false },

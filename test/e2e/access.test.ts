@@ -50,7 +50,7 @@ it("a service on the LAN answers to tokens over TLS, obeys its own command line,
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
     };
     const sent = body && { method: "POST", body: JSON.stringify(body) };
-    return (await fetch(`https://127.0.0.1:${port}/governor`, { dispatcher, headers, ...sent })).status;
+    return (await fetch(`https://127.0.0.1:${port}/api/governor`, { dispatcher, headers, ...sent })).status;
   };
   expect(await ask()).toBe(401);
   expect(await cli("governor")).toContain("Temperatures");

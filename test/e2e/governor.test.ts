@@ -55,7 +55,8 @@ async function governor(...words: string[]): Promise<{ code: number; text: strin
   );
 }
 
-const view = async () => (await (await fetch(`http://127.0.0.1:${port}/governor`)).json()) as GovernorView;
+const view = async () =>
+  (await (await fetch(`http://127.0.0.1:${port}/api/governor`)).json()) as GovernorView;
 
 describe("the governor of a running service", () => {
   it("runs another level when it is told to, stamps answers with it, and says that the box is simulated", async () => {
@@ -93,7 +94,7 @@ describe("the governor of a running service", () => {
     });
     expect(await governor("set")).toMatchObject({ code: 2, text: expect.stringContaining("set what?") });
     const post = (headers: Record<string, string>, body = '{"mode":"frozen"}') =>
-      fetch(`http://127.0.0.1:${port}/governor`, {
+      fetch(`http://127.0.0.1:${port}/api/governor`, {
         method: "POST",
         headers: { "content-type": "application/json", ...headers },
         body,

@@ -8,8 +8,8 @@ const PROMISED: Record<string, { roles: readonly (Role | "nobody")[]; local: boo
   "GET /health/live": { roles: [...ROLES, "nobody"], local: true },
   "GET /health/ready": { roles: ROLES, local: true },
   "GET /metrics": { roles: ["admin", "operator", "viewer"], local: true },
-  "GET /governor": { roles: ["admin", "operator", "viewer"], local: true },
-  "POST /governor": { roles: ["admin", "operator"], local: false },
+  "GET /api/governor": { roles: ["admin", "operator", "viewer"], local: true },
+  "POST /api/governor": { roles: ["admin", "operator"], local: false },
 };
 const someone = fc.constantFrom(...ROLES, "nobody" as const, "revoked" as const, "expired" as const);
 const route = fc.constantFrom(...Object.keys(PROMISED));
@@ -70,7 +70,7 @@ describe("a service on the LAN", () => {
     ])
       expect([path, (await served.ask(path)).status]).toEqual([path, path === "/%zz" ? 400 : 401]);
     for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
-      expect((await served.ask("/governor", undefined, { method })).status).toBe(401);
+      expect((await served.ask("/api/governor", undefined, { method })).status).toBe(401);
   });
 
   it("answers to addresses and to the names it was given, and to no other", async () => {

@@ -88,9 +88,9 @@ describe("a service with TLS", () => {
     const get = (path: string, headers = {}) =>
       fetch(`${served.url}${path}`, { headers, dispatcher: new Agent({ connect: { ca } }) });
     expect((await get("/health/live")).status).toBe(200);
-    expect((await get("/governor")).status).toBe(401);
+    expect((await get("/api/governor")).status).toBe(401);
     const authorization = `Bearer ${served.token({ role: "viewer" })}`;
-    expect((await get("/governor", { authorization })).status).toBe(200);
+    expect((await get("/api/governor", { authorization })).status).toBe(200);
     expect(served.log.join("")).toContain(new X509Certificate(ca).fingerprint256);
     await expect(fetch(`${served.url}/health/live`)).rejects.toThrow();
     await expect(fetch(`${served.url.replace("https", "http")}/health/live`)).rejects.toThrow();
@@ -102,10 +102,10 @@ describe("a service with TLS", () => {
     const http = own({ port: Number(new URL(served.url).port) });
     const headers = { authorization: `Bearer ${await served.adminToken()}` };
     const config = { http, data: served.data } as Config;
-    expect((await askService(config, "/governor", { headers })).status).toBe(200);
+    expect((await askService(config, "/api/governor", { headers })).status).toBe(200);
     const elsewhere = await accessFolder();
     made(elsewhere);
-    await expect(askService({ ...config, data: elsewhere }, "/governor", { headers })).rejects.toThrow();
+    await expect(askService({ ...config, data: elsewhere }, "/api/governor", { headers })).rejects.toThrow();
   });
 
   it("shows the certificate that it is given, also to its own command line", async () => {

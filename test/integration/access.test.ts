@@ -13,12 +13,15 @@ const WRONG = `perch_00000000_${"A".repeat(43)}`;
 describe("a service that listens on loopback", () => {
   it("shows its state to anybody on the box, and lets none without a token change anything", async () => {
     const served = await Served.start();
-    for (const path of ["/health/live", "/health/ready", "/metrics", "/governor"])
+    for (const path of ["/health/live", "/health/ready", "/metrics", "/api/governor"])
       expect((await served.ask(path)).status).toBe(200);
     const refused = await served.command(undefined);
     expect(refused.status).toBe(401);
     expect(refused.headers.get("www-authenticate")).toBe('Bearer realm="perch"');
-    expect(refused.body).toEqual({ error: expect.stringContaining("this needs a token") });
+    expect(refused.body).toEqual({
+      error: expect.stringContaining("this needs a token"),
+      code: "token_refused",
+    });
     expect(served.bench.governor.view().mode).toBe("auto");
   });
 
@@ -32,7 +35,10 @@ describe("a service that listens on loopback", () => {
       const { status, body } = await served.command(served.token({ role }), { mode: "auto" });
       expect([status, body]).toEqual([
         403,
-        { error: `the token a-${role} has the role ${role}; this takes admin or operator` },
+        {
+          error: `the token a-${role} has the role ${role}; this takes admin or operator`,
+          code: "forbidden",
+        },
       ]);
     }
     expect(served.bench.governor.view().mode).toBe("frozen");
@@ -42,7 +48,10 @@ describe("a service that listens on loopback", () => {
     const served = await Served.start();
     for (const shown of [WRONG, "no", "perch_", `${served.token({ role: "viewer" })}x`]) {
       const { status, body } = await served.ask("/metrics", shown);
-      expect([status, body]).toEqual([401, { error: expect.stringContaining("this token is not known") }]);
+      expect([status, body]).toEqual([
+        401,
+        { error: expect.stringContaining("this token is not known"), code: "token_refused" },
+      ]);
     }
     const basic = { authorization: `Basic ${Buffer.from("admin:admin").toString("base64")}` };
     expect((await served.ask("/metrics", undefined, { headers: basic })).status).toBe(401);
@@ -53,15 +62,15 @@ describe("a service that listens on loopback", () => {
     const token = served.token({ role: "operator" });
     const init = { method: "POST", body: '{"mode":"frozen"}' };
     const headers = { "content-type": "application/json" };
-    const asked = await served.ask("/governor", undefined, {
+    const asked = await served.ask("/api/governor", undefined, {
       ...init,
       headers: { ...headers, "x-api-key": token },
     });
     expect(asked.status).toBe(200);
     for (const key of ["token", "access_token", "api_key"])
-      expect((await served.ask(`/governor?${key}=${token}`, undefined, { ...init, headers })).status).toBe(
-        401,
-      );
+      expect(
+        (await served.ask(`/api/governor?${key}=${token}`, undefined, { ...init, headers })).status,
+      ).toBe(401);
   });
 
   it("answers in its own form what does not exist, what is no JSON and who asks under a strange name", async () => {
@@ -75,10 +84,13 @@ describe("a service that listens on loopback", () => {
       body: { error: "this address cannot be read" },
     });
     const init = { method: "POST", body: "{", headers: { "content-type": "application/json" } };
-    const broken = await served.ask("/governor", await served.adminToken(), init);
+    const broken = await served.ask("/api/governor", await served.adminToken(), init);
     expect([broken.status, Object.keys(broken.body as object)]).toEqual([400, ["error"]]);
     const foreign = await underName(served.url, "box.clinic.example");
-    expect(foreign).toEqual({ status: 403, body: '{"error":"ask for localhost or 127.0.0.1"}' });
+    expect(foreign).toEqual({
+      status: 403,
+      body: '{"error":"ask for localhost or 127.0.0.1","code":"forbidden"}',
+    });
   });
 });
 
@@ -102,7 +114,7 @@ describe("a token", () => {
       const { status, body } = await served.command(token);
       expect([status, body]).toEqual([
         401,
-        { error: `the token a-operator expired at ${expires}: ask for a new one` },
+        { error: `the token a-operator expired at ${expires}: ask for a new one`, code: "token_refused" },
       ]);
     }
   });
@@ -116,7 +128,7 @@ describe("a token", () => {
     expect([refused.status, refused.headers.get("retry-after"), refused.body]).toEqual([
       429,
       "20",
-      { error: "the token a-viewer has used up its rate: try again in 20 s" },
+      { error: "the token a-viewer has used up its rate: try again in 20 s", code: "rate_exceeded" },
     ]);
     expect((await served.ask("/metrics", other)).status).toBe(200);
     served.clock.advance(20_000);
@@ -132,7 +144,8 @@ describe("a token", () => {
       await served.adminToken(),
     ];
     for (const token of secrets) {
-      for (const path of ["/governor", "/none", "/governor?x=%zz", "/metrics"]) await served.ask(path, token);
+      for (const path of ["/api/governor", "/none", "/api/governor?x=%zz", "/metrics"])
+        await served.ask(path, token);
       await served.command(token, { mode: "quick" });
     }
     for (let n = 0; n < 12; n += 1) await served.ask("/metrics", WRONG);
@@ -155,7 +168,7 @@ describe("an address that shows wrong tokens", () => {
       expect([status, headers.get("retry-after"), body]).toEqual([
         429,
         "60",
-        { error: "too many wrong tokens came from 127.0.0.1: try again in 60 s" },
+        { error: "too many wrong tokens came from 127.0.0.1: try again in 60 s", code: "rate_exceeded" },
       ]);
     }
     expect((await served.ask("/metrics")).status).toBe(200);

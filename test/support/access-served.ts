@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 import { Access } from "../../service/api/access.ts";
 import { Audit } from "../../service/api/access-audit.ts";
 import { AdminToken } from "../../service/api/admin-token.ts";
-import { HealthServer } from "../../service/api/health-server.ts";
+import { ApiServer } from "../../service/api/server.ts";
 import { Tokens, type TokenWish } from "../../service/api/tokens.ts";
 import type { HttpConfig } from "../../service/contract/config.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
@@ -39,7 +39,7 @@ export class Served {
   readonly tokens: Tokens;
   readonly bench = new GovernorBench();
   readonly record: Record;
-  private readonly server: HealthServer;
+  private readonly server: ApiServer;
 
   private constructor(
     readonly data: string,
@@ -54,7 +54,7 @@ export class Served {
     const { governor } = this.bench;
     const config = { thumbnail: 24_000, age: 30 * 86_400_000, bytes: 2e9 };
     this.record = new Record({ ...shared, folder: data, config });
-    this.server = new HealthServer({
+    this.server = new ApiServer({
       ...shared,
       http,
       data,
@@ -137,10 +137,10 @@ export class Served {
     return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
   }
 
-  /** POST /governor. */
+  /** POST /api/governor. */
   command(token: string | undefined, body: object = { mode: "frozen" }) {
     const headers = { "content-type": "application/json" };
-    return this.ask("/governor", token, { method: "POST", headers, body: JSON.stringify(body) });
+    return this.ask("/api/governor", token, { method: "POST", headers, body: JSON.stringify(body) });
   }
 }
 

@@ -147,10 +147,12 @@ function knocked(random: Random, size: PictureSize): Turn {
 const blurOf = (camera: CameraState, sensor: Sensor, fault: Random): number =>
   camera === "blurred" ? fault.between(5, 11) : sensor.softness;
 
+/** Hardly any light left, and the noise that a sensor makes when it amplifies what there is. */
 const darkened = (sensor: Sensor, fault: Random): Sensor => ({
   ...sensor,
   gain: fault.between(0.01, 0.06),
   offset: fault.between(-2, 6),
+  grain: Math.max(sensor.grain, fault.between(2.5, 9)),
 });
 
 const COVERS: readonly [Colour, ...Colour[]] = [

@@ -1,6 +1,6 @@
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { isObject, schemaIssues } from "../../kernel/config-schema.ts";
+import { isObject, pathText, schemaIssues } from "../../kernel/config-schema.ts";
 import { wrong } from "./fault.ts";
 
 type Json = Record<string, unknown>;
@@ -66,7 +66,7 @@ export function bodyReader<T>(schema: TSchema): (body: unknown) => T {
     // All is checked at once where it is well, and piece by piece where something has to be named.
     if (!compiled.Check(given)) {
       const [issue] = schemaIssues(schema, given);
-      const path = pathOf(issue?.path ?? []);
+      const path = pathText(issue?.path ?? []);
       throw wrong(path, sentence(path, issue?.message ?? "it is wrong"));
     }
     return given as T;
@@ -102,12 +102,5 @@ function normalMessage(message: unknown): unknown {
     ? { ...given, content: [{ type: "text", text: given.content }] }
     : given;
 }
-
-/** messages[0].content[1].type */
-const pathOf = (path: readonly (string | number)[]): string =>
-  path
-    .map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`))
-    .join("")
-    .replace(/^\./, "");
 
 const sentence = (path: string, message: string): string => (path === "" ? message : `${path}: ${message}`);

@@ -1,4 +1,12 @@
-import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type RawServerDefault,
+} from "fastify";
+import type { Refusal } from "../contract/api.ts";
 import type { HttpConfig } from "../contract/config.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/errors.ts";
@@ -8,9 +16,21 @@ import type { Health, Part } from "../kernel/part.ts";
 import type { Access } from "./access.ts";
 import type { Audit } from "./access-audit.ts";
 import type { AdminToken } from "./admin-token.ts";
-import { type GovernorDesk, governorRoutes } from "./governor-routes.ts";
 import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
+import { describeRoutes, openApiRoute } from "./openapi.ts";
+import { type GovernorDesk, governorRoutes } from "./rest/governor.ts";
+import { systemRoutes } from "./rest/system.ts";
 import { type ServerTls, serverTls } from "./tls.ts";
+import { checkRequests, InvalidRequest } from "./validation.ts";
+
+/** Where Perch's own routes are added: their handlers' types come from their schemas. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
 
 interface Options {
   readonly http: HttpConfig;
@@ -32,8 +52,8 @@ interface Options {
   readonly clock: Clock;
 }
 
-/** Health, metrics, the governor and the model by HTTP: on loopback, or with TLS and tokens on the LAN. */
-export class HealthServer implements Part {
+/** All that Perch says and takes by HTTP: on loopback, or with TLS and tokens on the LAN. */
+export class ApiServer implements Part {
   readonly name = "api";
   private app: FastifyInstance | undefined;
   private listening: string | undefined;
@@ -53,7 +73,7 @@ export class HealthServer implements Part {
     this.prepareToken();
     try {
       const tls = serverTls(http, data, clock.now(), logger);
-      this.app = this.routes(tls);
+      this.app = await this.routes(tls);
       this.listening = await this.app.listen({ host, port });
       if (tls) logger.info(`tls      certificate with the sha256 fingerprint ${tls.fingerprint}`);
     } catch (error) {
@@ -89,42 +109,32 @@ export class HealthServer implements Part {
     }
   }
 
-  private routes(tls: ServerTls | undefined): FastifyInstance {
-    const { access, essential, gateway, metrics, version, clock, logger } = this.options;
+  private async routes(tls: ServerTls | undefined): Promise<Api> {
+    const { access, gateway, version, clock, logger } = this.options;
     // Its types tell http from https; nothing here does.
     const app = Fastify({
       forceCloseConnections: true,
-      bodyLimit: 1024,
+      bodyLimit: 64 * 1024,
       requestTimeout: 10_000,
       // An address that cannot be decoded comes to no hook and no handler; the usual answer repeats it.
       frameworkErrors: (_error, _request, reply) => {
         (reply as unknown as FastifyReply).code(400).send({ error: "this address cannot be read" });
       },
       https: tls ? { cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 } : null,
-    }) as unknown as FastifyInstance;
+    }) as unknown as Api;
     access.install(app);
-    app.get("/health/live", { config: { open: true } }, async () => ({ status: "live", version }));
-    app.get("/health/ready", { onRequest: access.allow("health.read") }, async (_request, reply) => {
-      const parts = this.options.health();
-      const missing = essential.filter((name) => parts[name]?.state !== "ok");
-      reply.code(missing.length === 0 ? 200 : 503);
-      return { status: missing.length === 0 ? "ready" : "not ready", missing, version, parts };
-    });
-    app.get("/metrics", { onRequest: access.allow("metrics.read") }, async (_request, reply) => {
-      for (const [part, health] of Object.entries(this.options.health())) {
-        metrics.partHealth.set({ part }, health.state === "ok" ? 1 : 0);
-      }
-      reply.type(metrics.registry.contentType);
-      return metrics.registry.metrics();
-    });
-    governorRoutes(app, this.options);
-    if (gateway) app.register(gatewayRoutes, { ...gateway, clock, logger, guard: access.allow("model.ask") });
+    checkRequests(app);
     app.setErrorHandler((error, _request, reply) => {
-      reply.code(statusOf(error)).send({ error: messageOf(error) });
+      reply.code(statusOf(error)).send(refusalOf(error));
     });
     app.setNotFoundHandler((_request, reply) => {
       reply.code(404).send({ error: "there is nothing at this address" });
     });
+    await describeRoutes(app, version);
+    systemRoutes(app, this.options);
+    governorRoutes(app, this.options);
+    openApiRoute(app);
+    if (gateway) app.register(gatewayRoutes, { ...gateway, clock, logger, guard: access.allow("model.ask") });
     return app;
   }
 }
@@ -134,6 +144,14 @@ function statusOf(error: unknown): number {
   if (isPerchError(error)) return error.status;
   const { statusCode } = error as { statusCode?: unknown };
   return typeof statusCode === "number" && statusCode >= 400 && statusCode < 500 ? statusCode : 500;
+}
+
+function refusalOf(error: unknown): Refusal {
+  return {
+    error: messageOf(error),
+    ...(isPerchError(error) && { code: error.code.toLowerCase() }),
+    ...(error instanceof InvalidRequest && { issues: [...error.issues] }),
+  };
 }
 
 function listenError(error: unknown, host: string, port: number): PerchError {

@@ -1,0 +1,48 @@
+import type { Metrics } from "../../kernel/metrics.ts";
+import type { Health } from "../../kernel/part.ts";
+import type { Access } from "../access.ts";
+import { described } from "../openapi.ts";
+import type { Api } from "../server.ts";
+
+interface Options {
+  readonly version: string;
+  /** Health of every part by name. */
+  readonly health: () => Record<string, Health>;
+  /** Parts without which nothing is watched; /health/ready asks for them. */
+  readonly essential: readonly string[];
+  readonly metrics: Metrics;
+  readonly access: Access;
+}
+
+/** Whether the service lives, whether it does its work, and its figures for Prometheus. */
+export function systemRoutes(app: Api, { version, health, essential, metrics, access }: Options): void {
+  app.get(
+    "/health/live",
+    { config: { open: true }, schema: described("system", "Whether the service runs") },
+    async () => ({ status: "live", version }),
+  );
+  app.get(
+    "/health/ready",
+    {
+      ...access.guarded("health.read"),
+      schema: described("system", "Whether every part does its work; 503 where one that is needed does not"),
+    },
+    async (_request, reply) => {
+      const parts = health();
+      const missing = essential.filter((name) => parts[name]?.state !== "ok");
+      const ready = missing.length === 0;
+      reply.code(ready ? 200 : 503);
+      return { status: ready ? "ready" : "not ready", missing, version, parts };
+    },
+  );
+  app.get(
+    "/metrics",
+    { ...access.guarded("metrics.read"), schema: described("system", "Figures for Prometheus") },
+    async (_request, reply) => {
+      for (const [part, { state }] of Object.entries(health()))
+        metrics.partHealth.set({ part }, state === "ok" ? 1 : 0);
+      reply.type(metrics.registry.contentType);
+      return metrics.registry.metrics();
+    },
+  );
+}
