@@ -1,13 +1,12 @@
 import { styleText } from "node:util";
 import { isLoopback } from "../api/access-hosts.ts";
-import { AdminToken } from "../api/admin-token.ts";
-import { askService, serviceUrl } from "../api/tls-client.ts";
 import { loadConfig } from "../config.ts";
 import type { Config } from "../contract/config.ts";
 import type { DecisionRow } from "../contract/decision.ts";
 import type { GovernorState, GovernorView } from "../contract/governor.ts";
-import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/errors.ts";
+import { messageOf, PerchError } from "../kernel/errors.ts";
 import { Reader } from "../record/record.ts";
+import { RunningService } from "./service.ts";
 import { UsageError } from "./usage.ts";
 
 interface Options {
@@ -20,6 +19,7 @@ interface Options {
   readonly json?: boolean;
 }
 
+const PATH = "/api/governor";
 const PATIENCE = 5_000;
 
 /** `perch governor`: shows what the service's governor does, or asks something of it. Resolves to the exit code. */
@@ -71,54 +71,19 @@ function wished(word: string | undefined, { pace }: Options): { level?: string |
 
 const span = ({ for: text }: Options) => (text === undefined ? {} : { for: text });
 
-async function get(config: Config): Promise<GovernorView> {
+function get(config: Config): Promise<GovernorView> {
   // Where only loopback is listened on, anybody may see it, and not everybody may read the token.
-  const headers = isLoopback(config.http.host) ? {} : authorized(config);
-  return (await answerOf(config, { headers })) as GovernorView;
+  return new RunningService(config).json<GovernorView>(PATH, {
+    token: !isLoopback(config.http.host),
+    signal: AbortSignal.timeout(PATIENCE),
+  });
 }
 
-async function post(config: Config, command: object): Promise<GovernorState> {
-  return (await answerOf(config, {
-    method: "POST",
-    headers: { ...authorized(config), "content-type": "application/json" },
-    body: JSON.stringify(command),
-  })) as GovernorState;
-}
-
-function authorized(config: Config): { authorization: string } {
-  try {
-    return { authorization: `Bearer ${AdminToken.read(config.data)}` };
-  } catch (error) {
-    throw new PerchError(
-      "SERVICE_UNREACHABLE",
-      systemCode(error) === "ENOENT"
-        ? `there is no admin.token in ${config.data}: has the service run with this configuration?`
-        : `the token of ${config.data} cannot be read: ${messageOf(error)}; ask as the service's user, or with sudo`,
-    );
-  }
-}
-
-async function answerOf(config: Config, request: Parameters<typeof askService>[2]): Promise<unknown> {
-  if (config.http.port === 0)
-    throw new UsageError("http.port is 0, any free one: set it, so that the service can be found");
-  const url = `${serviceUrl(config)}/api/governor`;
-  let response: Awaited<ReturnType<typeof askService>>;
-  try {
-    response = await askService(config, "/api/governor", {
-      ...request,
-      signal: AbortSignal.timeout(PATIENCE),
-    });
-  } catch (error) {
-    if (isPerchError(error)) throw error;
-    throw new PerchError(
-      "SERVICE_UNREACHABLE",
-      `no service answers at ${url}: is it running, and with this configuration?`,
-    );
-  }
-  const body = (await response.json()) as { error?: string };
-  if (!response.ok)
-    throw new PerchError("CONFIG_INVALID", body.error ?? `${url} answered ${response.status}`);
-  return body;
+function post(config: Config, body: object): Promise<GovernorState> {
+  return new RunningService(config).json<GovernorState>(PATH, {
+    body,
+    signal: AbortSignal.timeout(PATIENCE),
+  });
 }
 
 function told(state: GovernorState): number {
