@@ -40,6 +40,17 @@ async function main(argv: string[]): Promise<number> {
       const { ask } = await import("./cli/ask.ts");
       return ask({ ...values, question, config: configFile(values.config) });
     }
+    case "chat": {
+      const options = {
+        config: text,
+        system: text,
+        image: { ...text, multiple: true },
+        audio: text,
+      } as const;
+      const { config, ...asked } = parse(rest, options, 0).values;
+      const { chat } = await import("./cli/chat.ts");
+      return chat({ ...asked, config: configFile(config) });
+    }
     case "simulate": {
       const options = { seed: text, for: text, size: text, fps: text, out: text, live: text };
       const { values, positionals } = parse(withLivePort(rest), options, 1);

@@ -19,6 +19,9 @@ function valueText(value: boolean | number | string): string {
   return value === "" ? "–" : String(value).replace(UNPRINTABLE, " ");
 }
 
+/** A text as a terminal may have it: its lines stay, and nothing of it moves the cursor or colours what follows. */
+export const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]|\p{Cf}/gu, " ");
+
 /** What a model wrote must not move a terminal's cursor, nor make two lines of one. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
 

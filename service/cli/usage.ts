@@ -22,6 +22,9 @@ Usage: perch <verb> [options]
   ask "question" [--image F ...] [--audio F] [--schema F] [--config F]
         Ask the model once. --image may be given several times, the oldest picture first.
         --schema: a YAML or JSON file with the answer's fields, as a watch has them.
+  chat [--system TEXT] [--image F ...] [--audio F] [--config F]
+        Talk with the model on a terminal: pictures and sounds by /image and /audio, /help shows
+        the rest. Lines of a pipe are asked one after the other.
   simulate SCENARIO.yaml|cell [--live [PORT] | --out DIR] [--size WxH] [--fps N] [--for DURATION]
         Check a scenario of the simulated cell and show, serve or write it: perch simulate --help.
   models list|plan|pull|verify [LADDER] | import DIR [--ladder LADDER]

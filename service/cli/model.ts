@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Fastify from "fastify";
+import { Agent, fetch, type RequestInit, type Response } from "undici";
+import { gatewayRoutes } from "../api/openai/routes.ts";
+import type { Config } from "../contract/config.ts";
+import { engineOf } from "../engines.ts";
+import { Inference } from "../inference/inference.ts";
+import { systemClock } from "../kernel/clock.ts";
+import { createLogger } from "../kernel/logger.ts";
+import { Metrics } from "../kernel/metrics.ts";
+import { RunningService, refusalOf } from "./service.ts";
+import { UsageError } from "./usage.ts";
+
+/** The model's API, of the running service or of an engine that was started for it. */
+export interface Model {
+  /** Who answers, for a person: "the service at http://…". */
+  readonly name: string;
+  /** POST /v1/chat/completions. Throws PerchError with what was said against it. */
+  chat(body: object, signal: AbortSignal): Promise<Response>;
+}
+
+/** Ms that a model may take to load. */
+const PATIENCE = 600_000;
+const CHAT = "/v1/chat/completions";
+
+/**
+ * Lets somebody ask the model: through the service of the configuration where it runs, so that there is one model in
+ * memory and one queue, and otherwise through an engine of its own, which ends with it.
+ */
+export async function withModel<T>(
+  config: Config,
+  signal: AbortSignal,
+  use: (model: Model) => Promise<T>,
+): Promise<T> {
+  const service = config.http.port === 0 ? undefined : new RunningService(config);
+  if (service && (await service.lives()))
+    return use({
+      name: `the service at ${service.url}`,
+      chat: (body, gone) => answered(service.ask(CHAT, { ...posted(body), signal: gone })),
+    });
+  return withOwnEngine(config, signal, use);
+}
+
+/** The same API over an engine of its own, on a socket that only this user can reach. */
+async function withOwnEngine<T>(
+  config: Config,
+  signal: AbortSignal,
+  use: (model: Model) => Promise<T>,
+): Promise<T> {
+  const shared = { clock: systemClock, logger: createLogger("warn"), metrics: new Metrics() };
+  const engine = engineOf(config, shared);
+  const { queue: capacity } = config.engine;
+  const inference = new Inference({ ...shared, engine, capacity, data: config.data });
+  const app = Fastify({ forceCloseConnections: true });
+  const { ladder, level } = engine.stamp;
+  app.register(gatewayRoutes, {
+    ...shared,
+    inference,
+    running: () => ({ ladder, levels: [level], level, reason: undefined }),
+    image: () => engine.image,
+  });
+  const folder = await mkdtemp(join(tmpdir(), "perch-ask-"));
+  const socketPath = join(folder, "s");
+  const dispatcher = new Agent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0 });
+  try {
+    await engine.start(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+    // A model that cannot load is no matter of waiting for somebody at a terminal.
+    const { state, reason } = engine.health();
+    if (state === "degraded" && reason !== undefined) throw new UsageError(reason);
+    await engine.ready(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]));
+    await inference.start();
+    await app.listen({ path: socketPath });
+    return await use({
+      name: `an engine of its own (${ladder} at ${level})`,
+      chat: (body, gone) =>
+        answered(fetch(`http://localhost${CHAT}`, { ...posted(body), signal: gone, dispatcher })),
+    });
+  } finally {
+    await dispatcher.close();
+    await app.close();
+    await inference.stop();
+    await engine.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+const posted = (body: object): RequestInit => ({
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
+
+async function answered(asking: Promise<Response>): Promise<Response> {
+  const response = await asking;
+  if (!response.ok) throw await refusalOf(response);
+  return response;
+}
