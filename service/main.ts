@@ -82,6 +82,10 @@ async function main(argv: string[]): Promise<number> {
       const { audit } = await import("./cli/audit.ts");
       return audit({ ...options, config: configFile(config) });
     }
+    case "mcp": {
+      const { mcp } = await import("./cli/mcp.ts");
+      return mcp({ config: configFile(parse(rest, { config: text }, 0).values.config) });
+    }
     case "--version":
     case "-v":
       process.stdout.write(`${version}\n`);

@@ -44,6 +44,7 @@ export const RIGHTS = {
   "system.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
   backups: { roles: ["admin"], openOnLoopback: false },
   "audit.read": { roles: ["admin"], openOnLoopback: false },
+  "mcp.use": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
   "model.ask": { roles: ["admin", "operator", "kiosk", "api"], openOnLoopback: false },
 } as const satisfies Record<string, Right>;
 export type Ability = keyof typeof RIGHTS;

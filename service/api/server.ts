@@ -16,6 +16,7 @@ import type { Health, Part } from "../kernel/part.ts";
 import type { Access } from "./access.ts";
 import type { Audit } from "./access-audit.ts";
 import type { AdminToken } from "./admin-token.ts";
+import { mcpRoute } from "./mcp.ts";
 import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
 import { describeRoutes, openApiRoute } from "./openapi.ts";
 import { type GovernorDesk, governorRoutes } from "./rest/governor.ts";
@@ -133,6 +134,7 @@ export class ApiServer implements Part {
     await describeRoutes(app, version);
     systemRoutes(app, this.options);
     governorRoutes(app, this.options);
+    mcpRoute(app, this.options);
     openApiRoute(app);
     if (gateway) app.register(gatewayRoutes, { ...gateway, clock, logger, guard: access.allow("model.ask") });
     return app;

@@ -33,6 +33,9 @@ Usage: perch <verb> [options]
         Which level runs, how fast and why; overrule it for a while: perch governor --help.
   token create|list|revoke
         Who may ask the service for what, beyond this box's administrator: perch token --help.
+  mcp [--config F]
+        The Model Context Protocol on standard input and output, for an agent on this box: it can
+        look, listen, ask watches and search events of the running service.
   audit [--limit N] [--json] [--config F]
         Who changed what, from where, and what came of it; newest first (20 of them).
   --version, --help
