@@ -63,6 +63,16 @@ interface Job {
 }
 type Waiting = Ticket<Job>;
 
+/**
+ * A kiosk's visitor waits for one answer at most, and an alarm for those before it; the others get their share, however
+ * many programs ask: of twelve turns that all want, watches have three and batches one.
+ */
+const PATIENCE: Partial<Record<Lane, { readonly patience: number }>> = {
+  api: { patience: 3 },
+  watch: { patience: 3 },
+  batch: { patience: 12 },
+};
+
 /** Before asking again an engine that is up but did not take a request, ms. */
 const BREATH = 50;
 
@@ -94,7 +104,7 @@ export class Inference implements Part {
   constructor(private readonly options: Options) {
     this.pacer = new Pacer(options.clock);
     this.queue = new BoundedQueue<Job>({
-      lanes: LANES,
+      lanes: LANES.map((name) => ({ name, ...PATIENCE[name] })),
       capacity: options.capacity,
       clock: options.clock,
       onDrop: (ticket, reason) => ticket.value.reject(dropFault(ticket, reason, options.capacity)),

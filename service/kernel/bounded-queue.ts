@@ -12,9 +12,18 @@ export interface Ticket<T> {
   readonly newest?: string;
 }
 
+export interface LaneRule {
+  readonly name: string;
+  /**
+   * How many of earlier lanes may go before one that waits here; then it has its turn before all but the first
+   * lane. One that waits here also keeps its place in a full queue against other lanes with patience. Without it, it waits for as long as others come.
+   */
+  readonly patience?: number;
+}
+
 interface Options<T> {
-  /** Names of the lanes, first served first. */
-  readonly lanes: readonly string[];
+  /** The lanes, first served first. */
+  readonly lanes: readonly LaneRule[];
   /** Most tickets that wait. */
   readonly capacity: number;
   readonly clock: Clock;
@@ -23,18 +32,20 @@ interface Options<T> {
 }
 
 /**
- * Tickets that wait in lanes: an earlier lane goes first, and within a lane who came first. It holds no
- * more than its capacity: a newcomer takes the place of the oldest of the last lane that waits, if that
- * lane comes after its own, and is refused otherwise. What passes its deadline is dropped at that moment,
- * not when its turn would have come.
+ * Tickets that wait in lanes: an earlier lane goes first, though not for ever, and within a lane who came first. It
+ * holds no more than its capacity, but one of each lane with patience: a newcomer takes the place of the oldest of the
+ * last lane that waits, if that lane comes after its own, and is refused otherwise. What passes its deadline is
+ * dropped at that moment, not when its turn would have come.
  */
 export class BoundedQueue<T> {
   private readonly lanes: Map<string, Ticket<T>[]>;
+  /** How many of earlier lanes went while one of a lane waited. */
+  private readonly passedBy = new Map<string, number>();
   private size = 0;
   private cancelTimer: (() => void) | undefined;
 
   constructor(private readonly options: Options<T>) {
-    this.lanes = new Map(options.lanes.map((lane) => [lane, []]));
+    this.lanes = new Map(options.lanes.map(({ name }) => [name, []]));
   }
 
   /** How many wait. */
@@ -48,7 +59,8 @@ export class BoundedQueue<T> {
     if (this.dropIfLate(ticket)) return;
     this.dropLate();
     this.dropOlderOf(ticket);
-    if (this.size >= this.options.capacity && !this.makeRoom(ticket.lane)) {
+    const full = this.size >= this.options.capacity && !this.keepsOne(ticket.lane, 0);
+    if (full && !this.makeRoom(ticket.lane)) {
       this.options.onDrop(ticket, "full");
       return;
     }
@@ -76,14 +88,13 @@ export class BoundedQueue<T> {
   /** Takes the one whose turn it is, undefined where none waits. */
   take(): Ticket<T> | undefined {
     this.dropLate();
-    for (const lane of this.lanes.values()) {
-      const ticket = lane.shift();
-      if (!ticket) continue;
-      this.size -= 1;
-      this.arm();
-      return ticket;
-    }
-    return undefined;
+    const name = this.nextLane();
+    const ticket = name === undefined ? undefined : this.lane(name).shift();
+    if (name === undefined || !ticket) return undefined;
+    this.countPassedBy(name);
+    this.size -= 1;
+    this.arm();
+    return ticket;
   }
 
   /** Takes one out wherever it waits; false where it does not wait. */
@@ -104,6 +115,30 @@ export class BoundedQueue<T> {
     this.size = 0;
     this.arm();
     return all;
+  }
+
+  /** The lane whose turn it is: the first, then the one that was passed by for too long, then the earliest. */
+  private nextLane(): string | undefined {
+    const waiting = this.options.lanes.filter(({ name }) => this.lane(name).length > 0);
+    const [earliest] = waiting;
+    if (earliest === this.options.lanes[0]) return earliest?.name;
+    const over = waiting.find(
+      ({ name, patience }) => (this.passedBy.get(name) ?? 0) >= (patience ?? Infinity),
+    );
+    return (over ?? earliest)?.name;
+  }
+
+  private countPassedBy(taken: string): void {
+    const names = this.options.lanes.map(({ name }) => name);
+    for (const name of names.slice(names.indexOf(taken) + 1))
+      if (this.lane(name).length > 0) this.passedBy.set(name, (this.passedBy.get(name) ?? 0) + 1);
+    this.passedBy.delete(taken);
+  }
+
+  /** Whether a lane has patience and no more than so many that wait: those are not for others to take. */
+  private keepsOne(lane: string, most: number): boolean {
+    const { patience } = this.options.lanes.find(({ name }) => name === lane) ?? {};
+    return patience !== undefined && this.lane(lane).length <= most;
   }
 
   private all(): Ticket<T>[] {
@@ -139,8 +174,12 @@ export class BoundedQueue<T> {
 
   /** Drops the oldest of the last lane that waits, if that lane comes after the newcomer's. */
   private makeRoom(newcomer: string): boolean {
-    for (const name of this.options.lanes.toReversed()) {
+    const shares = this.options.lanes.some(
+      ({ name, patience }) => name === newcomer && patience !== undefined,
+    );
+    for (const { name } of this.options.lanes.toReversed()) {
       if (name === newcomer) return false;
+      if (shares && this.keepsOne(name, 1)) continue;
       const oldest = this.lane(name)[0];
       if (!oldest) continue;
       this.drop(oldest, "full");

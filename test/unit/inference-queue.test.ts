@@ -5,11 +5,11 @@ import { FakeClock } from "../support/fake-clock.ts";
 
 const LANES = ["kiosk", "alarm", "watch"];
 
-function queueOf(capacity: number) {
+function queueOf(capacity: number, patience: Record<string, number> = {}) {
   const clock = new FakeClock();
   const dropped: [string, QueueDrop][] = [];
   const queue = new BoundedQueue<string>({
-    lanes: LANES,
+    lanes: LANES.map((name) => ({ name, ...(patience[name] !== undefined && { patience: patience[name] }) })),
     capacity,
     clock,
     onDrop: (ticket, reason) => dropped.push([ticket.value, reason]),
@@ -43,6 +43,32 @@ describe("the bounded queue", () => {
       "w2",
       undefined,
     ]);
+  });
+
+  it("lets a lane with patience have its turn after so many of earlier lanes, but never before the first", () => {
+    const { queue, ticket } = queueOf(20, { watch: 2 });
+    for (const value of ["w1", "w2"]) queue.add(ticket(value, "watch"));
+    for (const value of ["a1", "a2", "a3", "a4", "a5", "a6"]) queue.add(ticket(value, "alarm"));
+    const taken = [queue.take()?.value, queue.take()?.value];
+    queue.add(ticket("k1", "kiosk"));
+    taken.push(...Array.from({ length: 7 }, () => queue.take()?.value ?? ""));
+    expect(taken).toEqual(["a1", "a2", "k1", "w1", "a3", "a4", "w2", "a5", "a6"]);
+  });
+
+  it("keeps a place for one of each lane with patience, against others that have patience", () => {
+    const { queue, ticket, dropped, drain } = queueOf(2, { alarm: 2, watch: 2 });
+    for (const value of ["a1", "a2", "a3"]) queue.add(ticket(value, "alarm"));
+    queue.add(ticket("w1", "watch"));
+    queue.add(ticket("w2", "watch"));
+    queue.add(ticket("a4", "alarm"));
+    expect(dropped).toEqual([
+      ["a3", "full"],
+      ["w2", "full"],
+      ["a4", "full"],
+    ]);
+    queue.add(ticket("k1", "kiosk"));
+    expect(dropped.at(-1)).toEqual(["w1", "full"]);
+    expect(drain()).toEqual(["k1", "a1", "a2"]);
   });
 
   it("gives a newcomer the place of the oldest in a later lane, and refuses it where there is none", () => {
@@ -113,7 +139,7 @@ describe("the bounded queue", () => {
     );
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { maxLength: 60 }), (capacity, steps) => {
-        const { clock, dropped, queue, ticket } = queueOf(capacity);
+        const { clock, dropped, queue, ticket } = queueOf(capacity, { watch: 3 });
         const added: Ticket<string>[] = [];
         const left: string[] = [];
         for (const [index, action] of steps.entries()) {
@@ -132,7 +158,7 @@ describe("the bounded queue", () => {
             const one = added[action.index];
             if (one && queue.remove(one)) left.push(one.value);
           }
-          expect(queue.length).toBeLessThanOrEqual(capacity);
+          expect(queue.length).toBeLessThanOrEqual(capacity + 1);
         }
         const waiting = queue.takeAll();
         const order = waiting.map(({ lane }) => LANES.indexOf(lane));
