@@ -16,8 +16,9 @@ const COMPILER_BYTES = 1e9;
  */
 export function engine({ root, stamps, gpu }) {
   const recipe = join(root, "deploy", "engine", "CMakeLists.txt");
-  const key = () =>
-    keyOf("engine", lockedVersion(root), fileKey(recipe), process.arch, gpu.kind, gpu.architecture);
+  const patch = join(root, "deploy", "engine", "notice-gone-clients.patch");
+  const files = [recipe, patch].map(fileKey);
+  const key = () => keyOf("engine", lockedVersion(root), ...files, process.arch, gpu.kind, gpu.architecture);
   const target = join(root, "build", "engine");
   return {
     title: "engine",
@@ -32,6 +33,9 @@ export function engine({ root, stamps, gpu }) {
       mkdirSync(work, { recursive: true });
       const source = join(work, "source");
       await cloneSource(root, source);
+      await run("git", ["-C", source, "apply", patch], {
+        advice: "The patch is for the source of another node-llama-cpp: npm ci brings the right one.",
+      });
       const made =
         gpu.kind === "jetson"
           ? await buildWhole(work, source, gpu.architecture, note)

@@ -100,6 +100,15 @@ export class SmallCheckout {
     git("commit", "-q", "-m", "engine");
     mkdirSync(this.path("vendor/node-llama-cpp/llama"), { recursive: true });
     git("bundle", "create", this.path("vendor/node-llama-cpp/llama/gitRelease.bundle"), "HEAD", "main");
+    this.write(
+      "deploy/engine/notice-gone-clients.patch",
+      [
+        ...["diff --git a/server.c b/server.c", "--- a/server.c", "+++ b/server.c"],
+        ...["@@ -1,2 +1,3 @@", " #include <stdio.h>", "+// patched"],
+        ' int main(void) { puts("engine 1"); return 0; }',
+        "",
+      ].join("\n"),
+    );
     const wait = `touch ${this.path("build-begun")}; while [ -e ${this.path("hold")} ]; do sleep 0.05; done`;
     this.write(
       "deploy/engine/CMakeLists.txt",
