@@ -1,8 +1,8 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ServedGateway } from "../support/api-openai.ts";
+import { whereabouts } from "../support/engine-whereabouts.ts";
 import type { Carried, Load } from "./api-load.ts";
 import { type Figure, median } from "./figure.ts";
 
@@ -116,17 +116,4 @@ class Generator {
     this.ended.catch(() => undefined);
     this.child.kill();
   }
-}
-
-/** Where llama-server listens and the key it wants, as the process itself was given them. */
-function whereabouts(pid: number): Pick<Load, "target" | "headers"> {
-  const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, "utf8").split("\0");
-  const socketPath = read("cmdline").find((word) => word.endsWith(".sock"));
-  const key = read("environ").find((line) => line.startsWith("LLAMA_API_KEY="));
-  if (socketPath === undefined || key === undefined)
-    throw new Error(`cannot see where process ${pid} listens`);
-  return {
-    target: { socketPath },
-    headers: { authorization: `Bearer ${key.slice("LLAMA_API_KEY=".length)}` },
-  };
 }
