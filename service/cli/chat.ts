@@ -1,6 +1,6 @@
 import { createInterface, type Interface } from "node:readline/promises";
 import { loadConfig } from "../config.ts";
-import { messageOf } from "../kernel/errors.ts";
+import { isPerchError, messageOf } from "../kernel/errors.ts";
 import { printable } from "../terminal.ts";
 import { audioPart, type ContentPart, imagePart } from "./media-file.ts";
 import { type Model, withModel } from "./model.ts";
@@ -172,6 +172,8 @@ class Talk {
       this.messages.push(asked, { role: "assistant", content: answer });
       this.parts = [];
     } catch (error) {
+      // What was refused once would be refused with every further message.
+      if (isPerchError(error, "REQUEST_INVALID")) this.parts = [];
       if (!gone.signal.aborted) throw error;
       process.stdout.write(this.terminal ? " (stopped)\n" : "\n");
     } finally {

@@ -15,11 +15,16 @@ export interface Outcome {
 export const perchArguments = (...words: string[]): string[] => ["--import", TSX, MAIN, ...words];
 
 /** `perch …` as a person types it in a folder. */
-export function perchIn(folder: string, ...words: string[]): Promise<Outcome> {
+export const perchIn = (folder: string, ...words: string[]): Promise<Outcome> =>
+  perchTold(folder, "", ...words);
+
+/** `perch …` with a text on its standard input. */
+export function perchTold(folder: string, input: string, ...words: string[]): Promise<Outcome> {
   const env = { PATH: process.env.PATH, HOME: process.env.HOME };
   return new Promise((resolve) => {
     const done = (error: ExecFileException | null, out: string, err: string) =>
       resolve({ code: typeof error?.code === "number" ? error.code : error ? -1 : 0, out, err });
-    execFile(process.execPath, perchArguments(...words), { cwd: folder, env, timeout: 50_000 }, done);
+    const options = { cwd: folder, env, timeout: 50_000 };
+    execFile(process.execPath, perchArguments(...words), options, done).stdin?.end(input);
   });
 }

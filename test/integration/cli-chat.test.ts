@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { packageRoot } from "../../service/kernel/paths.ts";
+import { perchTold } from "../support/perch-command.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "perch-chat-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const port = await freePort();
+  const config = { node: "cell", data: join(folder, "data"), http: { port }, feeds: [], watches: [] };
+  writeFileSync(join(folder, "perch.json"), JSON.stringify(config));
+});
+
+/** A port at which nobody listens. */
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+
+const chat = (input: string, ...words: string[]) =>
+  perchTold(folder, input, "chat", "--config", "perch.json", ...words);
+
+describe("perch chat, where no service runs", () => {
+  it("starts an engine of its own, asks line by line and remembers what was said", async () => {
+    const picture = join(packageRoot, "docs/cell.jpg");
+    const { code, out, err } = await chat(`Hello.\n/image ${picture}\nIs there a person?\n/history\n`);
+    expect([code, err]).toEqual([0, ""]);
+    const lines = out.trimEnd().split("\n");
+    const history = lines.slice(-4);
+    expect(history).toEqual([
+      "> Hello.",
+      `< ${lines[0]}`,
+      "> [cell.jpg] Is there a person?",
+      `< ${lines[1]}`,
+    ]);
+  });
+
+  it("says what is wrong with a line and goes on, and a script sees it by the exit code", async () => {
+    writeFileSync(join(folder, "broken.jpg"), "no picture");
+    const { code, out, err } = await chat("/dance\n/image /no/such.jpg\n/image broken.jpg\nWhat?\nHello.\n");
+    expect(code).toBe(1);
+    expect(err.split("\n")).toEqual([
+      expect.stringContaining("there is no /dance"),
+      expect.stringContaining("/no/such.jpg cannot be read"),
+      expect.stringContaining("this is no JPEG, PNG or WebP picture"),
+      "",
+    ]);
+    expect(out.trim().split("\n")).toHaveLength(1);
+  });
+});
