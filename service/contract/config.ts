@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { Feed } from "./config-feeds.ts";
 import { Governor } from "./config-governor.ts";
+import { RemoteConfig } from "./config-remote.ts";
 import { Watch } from "./config-watches.ts";
 import { Duration, Id, Secret, Size } from "./units.ts";
 
@@ -87,6 +88,7 @@ export const EngineConfig = Type.Object(
       default: 5,
       description: "Restarts within ten minutes before the engine waits longer between tries.",
     }),
+    remote: Type.Optional(RemoteConfig),
   },
   { ...closed, default: {} },
 );

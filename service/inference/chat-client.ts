@@ -228,7 +228,7 @@ function parseReply(text: string): Reply {
 }
 
 /** Tokens and times by llama-server's timings; zeros where there are none. */
-function accountOf(body: unknown): Omit<Reply, "text"> {
+export function accountOf(body: unknown): Omit<Reply, "text"> {
   if (!Value.Check(Timed, body)) return { tokens: { prompt: 0, cached: 0, answer: 0 }, prompt: 0, decode: 0 };
   const { cache_n, prompt_n, prompt_ms, predicted_n, predicted_ms } = body.timings;
   return {

@@ -54,9 +54,14 @@ export interface Reply {
 export interface EngineStamp {
   readonly ladder: string;
   readonly level: string;
-  /** First 16 hex digits of the text model's sha256. */
+  /** First 16 hex digits of the text model's sha256; of a server elsewhere what it calls its model. */
   readonly model: string;
+  /** Id of the server elsewhere that answered; none where this box did. */
+  readonly server?: string;
 }
+
+/** Whether an engine can begin a piece of work now or later; `never`: why it cannot at all. */
+export type Fit = "now" | "later" | { readonly never: string };
 
 /** A model that answers: the supervised local one, or a server elsewhere. */
 export interface Engine extends Part {
@@ -69,7 +74,12 @@ export interface Engine extends Part {
   ready(signal: AbortSignal): Promise<void>;
   /**
    * Asks once; the answer to a raw request goes to its sink. Rejects with a PerchError: ENGINE_REFUSED (the request's own fault), ENGINE_FAILED (it
-   * died or hung under this request), ENGINE_UNAVAILABLE (it was not up), CANCELLED.
+   * died or hung under this request), ENGINE_UNAVAILABLE (it was not up), CANCELLED. An engine that is several tells
+   * `goesTo` which one gets it, each time.
    */
-  ask(work: Prompt | RawRequest, signal: AbortSignal): Promise<Reply>;
+  ask(work: Prompt | RawRequest, signal: AbortSignal, goesTo?: (stamp: EngineStamp) => void): Promise<Reply>;
+  /** Of an engine that cannot do everything: asked before work is handed to it. */
+  fits?(work: Prompt | RawRequest): Fit;
+  /** Set by whoever asks: told when it may take more, or other things, than before. */
+  onRoom?: (() => void) | undefined;
 }

@@ -68,6 +68,12 @@ export class Metrics {
   );
   readonly answerTokens = this.counter("perch_answer_tokens_total", "Tokens answered.", []);
   readonly restarts = this.counter("perch_child_restarts_total", "Child processes started again.", ["child"]);
+  readonly remoteUp = this.gauge("perch_remote_up", "1 where the server elsewhere answers.", ["server"]);
+  readonly remoteRequests = this.counter(
+    "perch_remote_requests_total",
+    "Requests to servers elsewhere, by how they ended.",
+    ["server", "outcome"],
+  );
   readonly queueLength = this.gauge("perch_queue_length", "Requests that wait for the engine.", []);
   readonly feedState = this.gauge("perch_feed_live", "1 where the feed is live.", ["feed"]);
   readonly pace = this.gauge("perch_governor_pace", "Share of the time that the model may work.", []);
