@@ -80,6 +80,6 @@ export interface Engine extends Part {
   ask(work: Prompt | RawRequest, signal: AbortSignal, goesTo?: (stamp: EngineStamp) => void): Promise<Reply>;
   /** Of an engine that cannot do everything: asked before work is handed to it. */
   fits?(work: Prompt | RawRequest): Fit;
-  /** Set by whoever asks: told when it may take more, or other things, than before. */
-  onRoom?: (() => void) | undefined;
+  /** Set by whoever asks: told when it may take more than before; `otherThings`: what it can do may have changed. */
+  onRoom?: ((otherThings: boolean) => void) | undefined;
 }

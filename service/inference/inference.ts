@@ -1,42 +1,32 @@
 import { LANES, type Lane } from "../contract/config-watches.ts";
-import { BoundedQueue, type QueueDrop, type Ticket } from "../kernel/bounded-queue.ts";
+import { BoundedQueue } from "../kernel/bounded-queue.ts";
 import { type Clock, sleep } from "../kernel/clock.ts";
 import { isPerchError, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
-import { type Engine, type EngineStamp, isRaw, type Prompt, type RawRequest, type Reply } from "./engine.ts";
+import { type Engine, type EngineStamp, isRaw, type RawRequest } from "./engine.ts";
+import {
+  type Answered,
+  cancelledFault,
+  dropFault,
+  type InferenceRequest,
+  type Job,
+  jobOf,
+  stoppingFault,
+  type Waiting,
+} from "./job.ts";
 import { checkJpeg, checkWav } from "./media-check.ts";
 import { Pacer } from "./pacer.ts";
 import { poisonFault } from "./poison.ts";
+import { Seat } from "./seat.ts";
 
-export type InferenceRequest = Terms & ({ readonly prompt: Prompt } | { readonly raw: RawRequest });
-
-interface Terms {
-  readonly lane: Lane;
-  /** When it is dropped if it was not begun, monotonic ms. */
-  readonly deadline: number;
-  /** Of the requests that wait with the same key, only the newest is kept. */
-  readonly newest?: string;
-  readonly signal?: AbortSignal;
-  /** Why the engine died under the same request, where somebody sends it again: it is a suspect from the start. */
-  readonly deaths?: readonly string[];
-}
-
-export interface Answered {
-  readonly reply: Reply;
-  /** Which model answered. */
-  readonly stamp: EngineStamp;
-  /** Ms from submit to the engine. */
-  readonly queued: number;
-  /** When it went to the engine, monotonic ms. */
-  readonly sent: number;
-  /** When the answer was complete, monotonic ms. */
-  readonly received: number;
-}
+export type { Answered, InferenceRequest } from "./job.ts";
 
 interface Options {
   readonly engine: Engine;
+  /** Takes, at no pace, what the engine has no slot for, rests from, or is not up for. */
+  readonly overflow?: Engine;
   /** Requests that may wait. */
   readonly capacity: number;
   /** The data folder; inputs that kill the engine are kept under it. */
@@ -50,19 +40,6 @@ interface Options {
   readonly patience?: number;
 }
 
-interface Job {
-  readonly id: number;
-  readonly work: Prompt | RawRequest;
-  readonly added: number;
-  readonly signal: AbortSignal | undefined;
-  /** Why the engine died under it, each time. */
-  readonly deaths: string[];
-  settled: boolean;
-  resolve(answered: Answered): void;
-  reject(error: PerchError): void;
-}
-type Waiting = Ticket<Job>;
-
 /**
  * A kiosk's visitor waits for one answer at most, and an alarm for those before it; the others get their share, however
  * many programs ask: of twelve turns that all want, watches have three and batches one.
@@ -73,11 +50,9 @@ const PATIENCE: Partial<Record<Lane, { readonly patience: number }>> = {
   batch: { patience: 12 },
 };
 
-/** Before asking again an engine that is up but did not take a request, ms. */
-const BREATH = 50;
-
 /**
- * The bounded queue before the engine. As many requests as the engine has slots are under way at once.
+ * The bounded queue before the engine, and before one that takes what that has no room for. As many requests as an
+ * engine has slots are under way with it at once.
  *
  * When the engine dies, every request under way is a suspect: each is asked once more, alone, so that
  * none is blamed for its neighbour, and past its deadline if need be, for it was begun in time. One
@@ -88,21 +63,22 @@ export class Inference implements Part {
   readonly name = "inference";
   private readonly queue: BoundedQueue<Job>;
   private readonly pacer: Pacer;
-  private cancelWait: (() => void) | undefined;
-  /** A suspect that is with the engine: nothing goes beside it. */
-  private alone: Job | undefined;
-  /** What is with the engine, and how each is given up. */
-  private readonly underWay = new Map<Job, AbortController>();
+  /** The engine's, then the overflow's. */
+  private readonly seats: readonly Seat[];
   private suspects: Waiting[] = [];
   private readonly stopper = new AbortController();
-  private engineUp = false;
-  private waitingForEngine = false;
   private started = false;
   private ids = 0;
   private idle: (() => void)[] = [];
 
   constructor(private readonly options: Options) {
-    this.pacer = new Pacer(options.clock);
+    const { engine, overflow, clock } = options;
+    this.pacer = new Pacer(clock);
+    const shared = { clock, stopped: this.stopper.signal, onFree: () => this.pump() };
+    this.seats = [
+      new Seat({ ...shared, engine, pacer: this.pacer }),
+      ...(overflow ? [new Seat({ ...shared, engine: overflow })] : []),
+    ];
     this.queue = new BoundedQueue<Job>({
       lanes: LANES.map((name) => ({ name, ...PATIENCE[name] })),
       capacity: options.capacity,
@@ -113,18 +89,19 @@ export class Inference implements Part {
 
   async start(): Promise<void> {
     this.started = true;
+    for (const { engine } of this.seats) engine.onRoom = (otherThings) => this.roomAt(otherThings);
     this.pump();
   }
 
   /** Takes no more, waits for the answers under way within the bound, and cancels what waits. */
   async stop(): Promise<void> {
     this.stopper.abort();
-    this.cancelWait?.();
+    for (const seat of this.seats) seat.stop();
     const waiting = [...this.queue.takeAll(), ...this.suspects.splice(0)];
     for (const { value } of waiting) value.reject(stoppingFault());
     const { clock, drain = 5_000 } = this.options;
     await Promise.race([this.untilIdle(), sleep(clock, drain)]);
-    for (const given of this.underWay.values()) given.abort();
+    for (const { underWay } of this.seats) for (const given of underWay.values()) given.abort();
     await this.untilIdle();
     this.showLength();
   }
@@ -143,7 +120,11 @@ export class Inference implements Part {
 
   health(): Health {
     const state = this.stopper.signal.aborted ? "stopped" : this.started ? "ok" : "starting";
-    return { state, detail: { waiting: this.queue.length, underWay: this.underWay.size } };
+    return { state, detail: { waiting: this.queue.length, underWay: this.underWay } };
+  }
+
+  private get underWay(): number {
+    return this.seats.reduce((sum, { underWay }) => sum + underWay.size, 0);
   }
 
   /**
@@ -160,15 +141,19 @@ export class Inference implements Part {
     }
     if (this.stopper.signal.aborted) throw stoppingFault();
     if (signal?.aborted) throw cancelledFault();
+    const never = this.never(work);
+    if (never) throw never;
     return await new Promise((resolve, reject) => {
-      const job = this.jobOf(work, request, {
+      this.ids += 1;
+      const added = this.options.clock.monotonic();
+      const job = jobOf({ id: this.ids, added, work }, request, {
         answered: resolve,
         failed: reject,
         settled: () => signal?.removeEventListener("abort", onAbort),
       });
       const ticket: Waiting = { value: job, lane, deadline, ...(newest !== undefined && { newest }) };
       const onAbort = () => {
-        const given = this.underWay.get(job);
+        const given = this.seats.flatMap(({ underWay }) => underWay.get(job) ?? [])[0];
         if (given) given.abort();
         else this.withdraw(ticket, cancelledFault());
       };
@@ -176,33 +161,6 @@ export class Inference implements Part {
       this.queue.add(ticket);
       this.pump();
     });
-  }
-
-  private jobOf(
-    work: Prompt | RawRequest,
-    { signal, deaths = [] }: Terms,
-    on: { answered(answered: Answered): void; failed(error: PerchError): void; settled(): void },
-  ): Job {
-    this.ids += 1;
-    const job: Job = {
-      id: this.ids,
-      work,
-      added: this.options.clock.monotonic(),
-      signal,
-      deaths: [...deaths],
-      settled: false,
-      resolve: (answered) => {
-        job.settled = true;
-        on.settled();
-        on.answered(answered);
-      },
-      reject: (error) => {
-        job.settled = true;
-        on.settled();
-        on.failed(error);
-      },
-    };
-    return job;
   }
 
   /** Takes one out where it waits. */
@@ -214,73 +172,76 @@ export class Inference implements Part {
     this.showLength();
   }
 
-  /** Sends what may go now. */
-  private pump(): void {
-    this.showLength();
-    if (!this.started || this.stopper.signal.aborted) return;
-    if (this.queue.length === 0 && this.suspects.length === 0) return;
-    if (!this.engineUp) return void this.awaitEngine();
-    if (this.alone || this.rests()) return;
-    if (this.suspects.length > 0) {
-      const suspect = this.underWay.size === 0 ? this.suspects.shift() : undefined;
-      this.alone = suspect?.value;
-      if (suspect) void this.serve(suspect);
-      return;
-    }
-    while (this.engineUp && this.underWay.size < this.options.engine.slots) {
-      const ticket = this.queue.take();
-      if (!ticket) break;
-      if (ticket.value.deaths.length > 0) {
-        this.suspects.push(ticket);
-        this.pump();
-        return;
+  /** Why nobody here can ever do this; undefined where somebody can. */
+  private never(work: Job["work"]): PerchError | undefined {
+    const reasons = this.seats.map((seat) => seat.never(work));
+    if (reasons.some((reason) => reason === undefined)) return undefined;
+    return new PerchError("ENGINE_REFUSED", `nothing that answers here can do this: ${reasons.join("; ")}`);
+  }
+
+  /** An engine may take more than before; with `otherThings` it may also have turned out that it cannot do some. */
+  private roomAt(otherThings: boolean): void {
+    if (otherThings) {
+      for (const ticket of [...this.queue.all(), ...this.suspects]) {
+        const never = this.never(ticket.value.work);
+        if (never) this.withdraw(ticket, never);
       }
-      void this.serve(ticket);
-    }
-    this.showLength();
-  }
-
-  /** Whether the pace lets nothing begin yet; then it goes on by itself when it does. */
-  private rests(): boolean {
-    this.cancelWait?.();
-    this.cancelWait = undefined;
-    const wait = this.pacer.wait();
-    if (wait > 0 && wait < Number.POSITIVE_INFINITY)
-      this.cancelWait = this.options.clock.after(Math.ceil(wait), () => this.pump());
-    return wait > 0;
-  }
-
-  private async awaitEngine(): Promise<void> {
-    if (this.waitingForEngine) return;
-    this.waitingForEngine = true;
-    const { engine, clock } = this.options;
-    const { signal } = this.stopper;
-    try {
-      await sleep(clock, BREATH, signal);
-      await engine.ready(signal);
-      this.engineUp = true;
-    } catch (error) {
-      // The engine was stopped before this part was; what waits runs into its deadline.
-      if (!isPerchError(error)) throw error;
-      await sleep(clock, 1_000, signal);
-    } finally {
-      this.waitingForEngine = false;
     }
     this.pump();
   }
 
-  private async serve(ticket: Waiting): Promise<void> {
-    const { engine, clock, metrics } = this.options;
+  /** Sends what may go now. */
+  private pump(): void {
+    this.showLength();
+    if (!this.started) return;
+    for (const seat of this.seats) {
+      if (this.stopper.signal.aborted || this.queue.length + this.suspects.length === 0) break;
+      if (seat.mayBegin()) this.fill(seat);
+    }
+    this.showLength();
+  }
+
+  private fill(seat: Seat): void {
+    const suspect = this.suspects.find(({ value }) => this.homeOf(value) === seat);
+    if (suspect) {
+      // It goes alone: what is with the engine is let end first.
+      if (seat.underWay.size > 0) return;
+      this.suspects = this.suspects.filter((other) => other !== suspect);
+      seat.alone = suspect.value;
+      void this.serve(suspect, seat);
+      return;
+    }
+    while (seat.hasSlot) {
+      const ticket = this.queue.take(({ work }) => seat.can(work));
+      if (!ticket) return;
+      if (ticket.value.deaths.length > 0) {
+        this.suspects.push(ticket);
+        this.fill(seat);
+        return;
+      }
+      void this.serve(ticket, seat);
+    }
+  }
+
+  /** The first engine that is up and can answer it. */
+  private homeOf({ work }: Job): Seat | undefined {
+    return this.seats.find((seat) => seat.up && seat.can(work));
+  }
+
+  private async serve(ticket: Waiting, seat: Seat): Promise<void> {
+    const { clock, metrics } = this.options;
+    const { engine } = seat;
     const job = ticket.value;
-    const given = new AbortController();
-    this.underWay.set(job, given);
-    this.pacer.begin();
-    const { stamp } = engine;
+    const given = seat.begin(job);
+    let { stamp } = engine;
     const sent = clock.monotonic();
     const queued = sent - job.added;
     try {
       if (isRaw(job.work)) beginRaw(job.work, stamp, queued);
-      const reply = await engine.ask(job.work, given.signal);
+      const reply = await engine.ask(job.work, given, (to) => {
+        stamp = to;
+        if (isRaw(job.work)) job.work.sink.begin(to, queued);
+      });
       const received = clock.monotonic();
       metrics.observeStage("queue", queued);
       metrics.observeStage("engine", received - sent);
@@ -288,29 +249,27 @@ export class Inference implements Part {
       metrics.promptTokens.inc({ cached: "no" }, reply.tokens.prompt - reply.tokens.cached);
       metrics.answerTokens.inc(reply.tokens.answer);
       // The next request goes out first: what becomes of this answer may hold this thread for a while.
-      this.over(job);
+      this.over(job, seat);
       setImmediate(() => job.resolve({ reply, stamp, queued, sent, received }));
     } catch (error) {
       if (!isPerchError(error)) throw error;
-      await this.failed(ticket, error, stamp);
+      await this.failed(ticket, seat, error, stamp);
     } finally {
-      this.over(job);
+      this.over(job, seat);
     }
   }
 
   /** Its place at the engine is free. */
-  private over(job: Job): void {
-    if (!this.underWay.delete(job)) return;
-    this.pacer.end();
-    if (this.alone === job) this.alone = undefined;
-    if (this.underWay.size === 0) for (const wake of this.idle.splice(0)) wake();
+  private over(job: Job, seat: Seat): void {
+    if (!seat.over(job)) return;
+    if (this.underWay === 0) for (const wake of this.idle.splice(0)) wake();
     this.pump();
   }
 
-  private async failed(ticket: Waiting, error: PerchError, stamp: EngineStamp): Promise<void> {
+  private async failed(ticket: Waiting, seat: Seat, error: PerchError, stamp: EngineStamp): Promise<void> {
     const job = ticket.value;
     if (error.code !== "ENGINE_UNAVAILABLE" && error.code !== "ENGINE_FAILED") return job.reject(error);
-    this.engineUp = false;
+    seat.up = false;
     if (this.stopper.signal.aborted) return job.reject(stoppingFault());
     if (job.signal?.aborted) return job.reject(cancelledFault());
     const begun = isRaw(job.work) && job.work.sink.begun;
@@ -343,7 +302,7 @@ export class Inference implements Part {
   }
 
   private untilIdle(): Promise<void> {
-    if (this.underWay.size === 0) return Promise.resolve();
+    if (this.underWay === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.idle.push(resolve);
     });
@@ -359,21 +318,4 @@ function beginRaw({ level, sink }: RawRequest, stamp: EngineStamp, queued: numbe
   if (level !== undefined && level !== stamp.level)
     throw new PerchError("SUPERSEDED", `level ${level} was asked for, and ${stamp.level} runs now`);
   sink.begin(stamp, queued);
-}
-
-const stoppingFault = () => new PerchError("CANCELLED", "Perch is stopping");
-const cancelledFault = () => new PerchError("CANCELLED", "the request was given up");
-
-function dropFault({ lane }: Waiting, reason: QueueDrop, capacity: number): PerchError {
-  switch (reason) {
-    case "deadline":
-      return new PerchError("DEADLINE_PASSED", "the engine had no time for this request before its deadline");
-    case "superseded":
-      return new PerchError("SUPERSEDED", "a newer request took the place of this one");
-    case "full":
-      return new PerchError(
-        "QUEUE_FULL",
-        `${capacity} requests wait already, none of them less urgent than lane ${lane}`,
-      );
-  }
 }

@@ -53,7 +53,7 @@ export class RemoteEngine implements Engine {
   readonly servers: readonly RemoteServer[];
   readonly image: ImageShape;
   readonly order: Ladder["order"];
-  onRoom: (() => void) | undefined;
+  onRoom: ((otherThings: boolean) => void) | undefined;
   /** Servers that failed under a request so far. */
   private readonly broken = new WeakMap<Prompt | RawRequest, number>();
   private readonly stopper = new AbortController();
@@ -69,7 +69,7 @@ export class RemoteEngine implements Engine {
           config: server,
           order,
           timings: { ...TIMINGS, ...timings },
-          onChange: () => this.changed(),
+          onChange: (abilities) => this.changed(abilities),
           clock,
           logger,
           metrics,
@@ -140,7 +140,8 @@ export class RemoteEngine implements Engine {
     let broken = 0;
     let last: PerchError | undefined;
     for (;;) {
-      const server = await this.choose(work, tried, signal);
+      // At once where one is free: whoever looks next sees its place taken.
+      const server = this.pick(work, tried) ?? (await this.choose(work, tried, signal));
       if (!server) throw last ?? unavailable(this.whyNone());
       goesTo?.(server.stamp);
       try {
@@ -163,21 +164,29 @@ export class RemoteEngine implements Engine {
     }
   }
 
-  /** The least loaded that can; waits while all that can are full. Undefined where none is left, or the signal aborts. */
+  /** The least loaded that can and has a place; undefined where there is none now. */
+  private pick(work: Prompt | RawRequest, tried: ReadonlySet<RemoteServer>): RemoteServer | undefined {
+    return leastLoaded(this.left(work, tried).filter(({ underWay, slots }) => underWay < slots));
+  }
+
+  /** As pick, but waits while all that can are full. Undefined where none is left. */
   private async choose(
     work: Prompt | RawRequest,
     tried: ReadonlySet<RemoteServer>,
     signal: AbortSignal,
   ): Promise<RemoteServer | undefined> {
-    const needs = needsOf(work);
-    for (;;) {
-      if (signal.aborted) throw new PerchError("CANCELLED", "the request was given up");
-      const able = this.able(needs).filter((server) => server.usable && !tried.has(server));
-      if (able.length === 0) return undefined;
-      const free = able.filter(({ underWay, slots }) => underWay < slots);
-      if (free.length > 0) return leastLoaded(free);
+    while (!signal.aborted && this.left(work, tried).length > 0) {
+      const server = this.pick(work, tried);
+      if (server) return server;
       await this.change(signal);
     }
+    if (signal.aborted) throw new PerchError("CANCELLED", "the request was given up");
+    return undefined;
+  }
+
+  /** Those that answer, can do it, and were not tried yet. */
+  private left(work: Prompt | RawRequest, tried: ReadonlySet<RemoteServer>): RemoteServer[] {
+    return this.able(needsOf(work)).filter((server) => server.usable && !tried.has(server));
   }
 
   private able(needs: ReadonlySet<Ability>): RemoteServer[] {
@@ -189,9 +198,9 @@ export class RemoteEngine implements Engine {
     return `no server answers: ${said.join("; ")}`;
   }
 
-  private changed(): void {
+  private changed(abilities = false): void {
     for (const wake of this.wake.splice(0)) wake();
-    this.onRoom?.();
+    this.onRoom?.(abilities);
   }
 
   /** Resolves when the condition holds, the signal aborts, or it is stopped. */

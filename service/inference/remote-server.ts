@@ -30,8 +30,8 @@ interface Options {
   readonly config: RemoteServerConfig;
   readonly order: Ladder["order"];
   readonly timings: RemoteTimings;
-  /** It may take more than before, or other things, or none. */
-  readonly onChange: () => void;
+  /** It takes more than before, or less; `abilities`: what it can was found out. */
+  readonly onChange: (abilities?: boolean) => void;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -195,7 +195,7 @@ export class RemoteServer {
       { part: "remote", server: this.id },
       `${this.id} answers: ${link.dialect.model}, ${abilitiesText(link.abilities)}`,
     );
-    onChange();
+    onChange(true);
     return link;
   }
 
@@ -259,7 +259,7 @@ export class RemoteServer {
       case "busy": {
         const ms = more.wait ?? this.rest.next();
         this.restUntil = Math.max(this.restUntil, clock.monotonic() + ms);
-        clock.after(Math.ceil(ms) + 1, onChange);
+        clock.after(Math.ceil(ms) + 1, () => onChange());
         return;
       }
       case "cancelled":

@@ -85,15 +85,14 @@ export class BoundedQueue<T> {
     this.arm();
   }
 
-  /** Takes the one whose turn it is, undefined where none waits. */
-  take(): Ticket<T> | undefined {
+  /** Takes the one whose turn it is among those that may go; undefined where none waits. */
+  take(may: (value: T) => boolean = () => true): Ticket<T> | undefined {
     this.dropLate();
-    const name = this.nextLane();
-    const ticket = name === undefined ? undefined : this.lane(name).shift();
+    const name = this.nextLane(may);
+    const ticket = name === undefined ? undefined : this.lane(name).find(({ value }) => may(value));
     if (name === undefined || !ticket) return undefined;
     this.countPassedBy(name);
-    this.size -= 1;
-    this.arm();
+    this.remove(ticket);
     return ticket;
   }
 
@@ -118,8 +117,8 @@ export class BoundedQueue<T> {
   }
 
   /** The lane whose turn it is: the first, then the one that was passed by for too long, then the earliest. */
-  private nextLane(): string | undefined {
-    const waiting = this.options.lanes.filter(({ name }) => this.lane(name).length > 0);
+  private nextLane(may: (value: T) => boolean): string | undefined {
+    const waiting = this.options.lanes.filter(({ name }) => this.lane(name).some(({ value }) => may(value)));
     const [earliest] = waiting;
     if (earliest === this.options.lanes[0]) return earliest?.name;
     const over = waiting.find(
@@ -141,7 +140,8 @@ export class BoundedQueue<T> {
     return patience !== undefined && this.lane(lane).length <= most;
   }
 
-  private all(): Ticket<T>[] {
+  /** All that wait, in the order of their turns. */
+  all(): Ticket<T>[] {
     return [...this.lanes.values()].flat();
   }
 
