@@ -14,8 +14,7 @@ export const RemoteServerConfig = Type.Object(
     }),
     model: Type.Optional(
       Type.String({
-        minLength: 1,
-        maxLength: 200,
+        pattern: "^[ -~]{1,200}$",
         description: "What the server calls the model; without it the first that it lists.",
       }),
     ),

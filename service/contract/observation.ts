@@ -9,9 +9,15 @@ const Milliseconds = (description: string) => Type.Number({ minimum: 0, descript
 /** What produced an answer, so that anyone can ask later how sure we were and what was running. */
 export const Provenance = Type.Object(
   {
-    ladder: Type.String(),
-    level: Type.String(),
-    model: Type.String({ description: "First 16 hex digits of the sha256 of the text model's file." }),
+    ladder: Type.String({ description: "remote: a server elsewhere answered." }),
+    level: Type.String({ description: "The server's id where one elsewhere answered." }),
+    model: Type.String({
+      description:
+        "First 16 hex digits of the sha256 of the text model's file; of a server elsewhere what it calls its model.",
+    }),
+    server: Type.Optional(
+      Type.String({ description: "Id of the server elsewhere that answered; missing where this box did." }),
+    ),
     hottest: Type.Union([Type.Number(), Type.Null()], {
       description: "Hottest zone in degrees Celsius; null where nothing measures it.",
     }),

@@ -143,14 +143,15 @@ const chatOf = ({ content, more }: Probe): object => ({
   ...more,
 });
 
-const Listed = /^[^\p{Cc}]{1,200}$/u;
+/** Names go into headers as they are. */
+const NAME = /^[\x20-\x7e]{1,200}$/;
 
 /**
  * The model to ask for by what GET /v1/models answered: the wanted one where it is listed, else the first, and whether
  * llama-server lists it. Throws RemoteFault where there is none.
  */
 export function modelIn(text: string, wanted: string | undefined): { model: string; llama: boolean } {
-  const models = listed(text).filter(({ id }) => Listed.test(id));
+  const models = listed(text).filter(({ id }) => NAME.test(id));
   const found = wanted === undefined ? models[0] : models.find(({ id }) => id === wanted);
   if (found) return { model: found.id, llama: found.owner === "llamacpp" };
   const names = models.map(({ id }) => id);

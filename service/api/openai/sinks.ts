@@ -14,10 +14,14 @@ export interface Answer extends Sink {
 /** Ms that a client may leave its stream unread: its slot is another's too. */
 const STALL = 30_000;
 
-const provenance = ({ ladder, level, model }: EngineStamp, queued: number): Record<string, string> => ({
+const provenance = (
+  { ladder, level, model, server }: EngineStamp,
+  queued: number,
+): Record<string, string> => ({
   "x-perch-ladder": ladder,
   "x-perch-level": level,
   "x-perch-model": model,
+  ...(server !== undefined && { "x-perch-server": server }),
   "x-perch-queue-ms": String(Math.round(queued)),
 });
 
