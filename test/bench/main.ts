@@ -5,6 +5,7 @@ import { apiFigures } from "./api-figures.ts";
 import { deliveryFigures } from "./delivery-figures.ts";
 import type { Figure } from "./figure.ts";
 import { governorFigures } from "./governor-figures.ts";
+import { laneFigures } from "./lane-figures.ts";
 import { limitFigures, planFigures, smallPlanFigures } from "./planner-figures.ts";
 import { pressureFigures } from "./pressure-figures.ts";
 import { recordFigures } from "./record-figures.ts";
@@ -25,7 +26,7 @@ const BENCHMARKS: Record<string, Record<string, () => Promise<Figure[]>>> = {
   simulator: { rendering: simulatorFigures },
   switching: { "under load": switchingFigures, "memory taken": pressureFigures },
   governor: { "simulated boxes": governorFigures },
-  api: { "beside llama-server itself": apiFigures },
+  api: { "beside llama-server itself": apiFigures, lanes: laneFigures },
   planner: { "small ladder": smallPlanFigures, "Gemma 4 12B": planFigures, "memory limits": limitFigures },
 };
 
