@@ -1,30 +1,21 @@
 import { join } from "node:path";
 import { Feeds } from "../device/feeds/feeds.ts";
 import { createFfmpegFeed } from "../device/feeds/ffmpeg-feed.ts";
-import type { Sensors } from "../device/sensors/sensors.ts";
 import { createSimulatedFeed } from "../device/simulator/simulated-feed.ts";
 import { Access } from "./api/access.ts";
 import { Audit } from "./api/access-audit.ts";
 import { isLoopback } from "./api/access-hosts.ts";
 import { AdminToken } from "./api/admin-token.ts";
-import { runningOf } from "./api/openai/models.ts";
 import { ApiServer } from "./api/server.ts";
 import { Tokens } from "./api/tokens.ts";
-import { hottestOf, memoryBack, sensorsOf } from "./box.ts";
-import { chosenLevel, engineBinary, modelStoreOf } from "./chosen-level.ts";
+import { hottestOf } from "./box.ts";
 import type { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
-import type { Decision, DecisionRow, LoadTaken } from "./contract/decision.ts";
+import type { DecisionRow, LoadTaken } from "./contract/decision.ts";
 import type { FeedSource, FeedStatus } from "./contract/feed-source.ts";
 import type { Event } from "./contract/observation.ts";
-import type { Readings } from "./contract/readings.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import { EmbeddedBroker } from "./delivery/embedded-broker.ts";
-import { localEngine } from "./engines.ts";
-import { GovernedLadder } from "./governed-ladder.ts";
-import { Governor } from "./governor/governor.ts";
-import { Inference } from "./inference/inference.ts";
-import { LadderEngine } from "./inference/ladder-engine.ts";
 import { iso, systemClock } from "./kernel/clock.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
 import { Lifecycle } from "./kernel/lifecycle.ts";
@@ -32,6 +23,7 @@ import type { Logger } from "./kernel/logger.ts";
 import { Metrics } from "./kernel/metrics.ts";
 import type { Health, Part } from "./kernel/part.ts";
 import { MainPath } from "./main-path.ts";
+import { type ModelSide, modelSideOf } from "./model-side.ts";
 import { Record as PerchRecord } from "./record/record.ts";
 import { type RunReport, runReport, TruthTally } from "./report.ts";
 
@@ -62,9 +54,7 @@ export class Appliance {
   private readonly delivery: Delivery;
   private readonly server: ApiServer;
   private readonly feeds: Feeds;
-  private readonly sensors: Sensors;
-  private readonly engine: LadderEngine;
-  private readonly governor: Governor;
+  private readonly model: ModelSide;
   private readonly record: PerchRecord;
   private readonly audit: Audit;
   private stopping = false;
@@ -91,49 +81,14 @@ export class Appliance {
       outbox: record.outbox,
       onGovernorCommand: (payload) => this.commanded(payload),
     });
-    const store = modelStoreOf(config, logger);
-    const { ladder, level: top } = chosenLevel(config, store);
-    this.engine = new LadderEngine({
+    this.model = modelSideOf({
       ...shared,
-      ladder,
-      make: (level) => localEngine(config, store, ladder, level, shared),
-      memoryBack: (signal) => memoryBack(this.sensors, systemClock, signal),
-      onDeath: (level, fault, deaths) => this.governor.died(level, fault, deaths),
-    });
-    const inference = new Inference({
-      ...shared,
-      engine: this.engine,
-      capacity: config.engine.queue,
-      data: config.data,
-    });
-    this.sensors = sensorsOf(config, shared, {
-      pids: () => this.engine.pids,
-      level: () => this.engine.level ?? null,
-      workMeter: () => inference.workMeter(),
-    });
-    this.governor = new Governor({
-      ...shared,
-      limits: config.governor,
-      sensors: this.sensors,
-      engine: this.engine,
-      ladder: new GovernedLadder({
-        ...shared,
-        store,
-        ladder,
-        top,
-        binary: engineBinary(config),
-        reserve: config.governor.reserve,
-        readings: () => this.sensors.latest(),
-        gpuSharesRam: () => this.sensors.gpuSharesRam,
-        loads: (id) => record.loads(id),
-        rates: (id) => record.rates(id),
-        onLoad: (load) => this.keep({ load }),
-      }),
-      setPace: (pace) => inference.setPace(pace),
-      worked: inference.workMeter(),
+      config,
+      record,
       onState: (state) => this.delivery.governorState(state),
-      onDecision: (decision, readings, at) => this.keep({ decision: rowOf(decision, readings, at) }),
+      keep: (what) => this.keep(what),
     });
+    const { inference, governor } = this.model;
     const mainPath = new MainPath({
       ...shared,
       config,
@@ -142,8 +97,8 @@ export class Appliance {
       record,
       truthOf: (feed, from, to) => this.feeds.truth(feed, from, to),
       tally: this.tally,
-      interval: () => this.engine.interval,
-      hottest: () => hottestOf(this.sensors.latest()),
+      interval: () => this.model.interval(),
+      hottest: () => hottestOf(this.model.sensors.latest()),
       onStatus: (feed, status) => this.feedStatus(feed, status),
       onEvent: options.onEvent,
     });
@@ -155,17 +110,17 @@ export class Appliance {
       data: config.data,
       version,
       health: () => this.health(),
-      essential: ["record", "engine", "watching"],
+      essential: [["record"], this.model.essential, ["watching"]],
       governor: {
-        view: () => ({ ...this.governor.view(), ladder: ladder.id, rungs: [...this.governor.rungs] }),
-        obey: (command) => this.governor.obey(command),
+        view: () => this.model.view(),
+        obey: (command) => governor.obey(command),
       },
       token,
       audit: this.audit,
       gateway: {
         inference,
-        running: () => runningOf(ladder, this.engine),
-        image: () => this.engine.image,
+        running: () => this.model.running(),
+        image: () => this.model.image,
       },
       access: new Access({
         ...shared,
@@ -175,17 +130,7 @@ export class Appliance {
         names: config.http.names,
       }),
     });
-    const parts: Part[] = [
-      record,
-      this.delivery,
-      mainPath,
-      this.sensors,
-      this.engine,
-      this.governor,
-      inference,
-      this.server,
-      this.feeds,
-    ];
+    const parts: Part[] = [record, this.delivery, mainPath, ...this.model.parts, this.server, this.feeds];
     if (this.broker) parts.splice(1, 0, this.broker);
     this.lifecycle = new Lifecycle(parts, { ...shared, stopDeadline: STOP_DEADLINE });
   }
@@ -202,7 +147,7 @@ export class Appliance {
 
   /** Resolves when the model answers. */
   ready(signal: AbortSignal): Promise<void> {
-    return this.engine.ready(signal);
+    return this.model.ready(signal);
   }
 
   health(): Record<string, Health> {
@@ -235,10 +180,10 @@ export class Appliance {
     try {
       // The broker does not tell whose message it is.
       const by = { who: "anybody at the broker", role: null, from: "mqtt" };
-      this.audit.change(by, `governor ${payload}`, () => this.governor.obey(payload));
+      this.audit.change(by, `governor ${payload}`, () => this.model.governor.obey(payload));
     } catch (error) {
       if (!isPerchError(error)) throw error;
-      this.governor.refuse(error.message);
+      this.model.governor.refuse(error.message);
       logger.warn({ part: "governor" }, `a command by MQTT was refused: ${error.message}`);
     }
   }
@@ -246,7 +191,7 @@ export class Appliance {
   private source(feed: Feed, sink: MainPath): FeedSource {
     const shared = { sink, clock: systemClock, logger: this.options.logger, metrics: this.metrics };
     if (feed.source.startsWith("sim:")) return createSimulatedFeed(feed, shared);
-    return createFfmpegFeed(feed, { ...shared, image: this.engine.image });
+    return createFfmpegFeed(feed, { ...shared, image: this.model.image });
   }
 
   private feedStatus(feed: string, { state, reason, since }: FeedStatus): void {
@@ -258,11 +203,3 @@ export class Appliance {
     this.delivery.feedState({ feed, state, since: iso(since), ...(reason !== undefined && { reason }) });
   }
 }
-
-const rowOf = (decision: Decision, readings: Readings, at: number): DecisionRow => ({
-  ...decision,
-  at,
-  hottest: hottestOf(readings).celsius,
-  simulated: readings.simulated,
-  free: Object.fromEntries(readings.memories.map(({ id, free }) => [id, free])),
-});

@@ -16,7 +16,8 @@ const MARKS = 2;
 /** Of watches over several pictures: whether their camera gives them, and the level's context holds them. */
 export function frameIssues(config: Config): Issue[] {
   const several = config.watches.some(({ frames }) => frames > 1);
-  const level = several ? levelOf(config) : undefined;
+  const elsewhere = config.engine.remote?.mode === "instead";
+  const level = several && !elsewhere ? levelOf(config) : undefined;
   return config.watches.flatMap((watch, index) => {
     const path = ["watches", index];
     return [

@@ -40,8 +40,8 @@ interface Options {
   readonly version: string;
   /** Health of every part by name. */
   readonly health: () => Record<string, Health>;
-  /** Parts without which nothing is watched; /health/ready asks for them. */
-  readonly essential: readonly string[];
+  /** Parts without which nothing is watched, of each list one; /health/ready asks for them. */
+  readonly essential: readonly (readonly string[])[];
   readonly governor: GovernorDesk;
   readonly token: AdminToken;
   readonly access: Access;

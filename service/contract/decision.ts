@@ -62,6 +62,7 @@ export const REASONS = [
   "no_sensors",
   "level_failed",
   "manual",
+  "elsewhere",
 ] as const;
 export type Reason = (typeof REASONS)[number];
 

@@ -41,9 +41,7 @@ export function levelOf(model: string, { ladder, levels, level }: Running): stri
   if (asked === undefined)
     throw new OpenAiFault(
       404,
-      `there is no model ${JSON.stringify(model.slice(0, 100))}: ${ANY} is the level of the moment, and ${levels
-        .map((one) => `${ANY}@${one}`)
-        .join(", ")} are single levels`,
+      `there is no model ${JSON.stringify(model.slice(0, 100))}: ${namesText(levels)}`,
       { code: "model_not_found", param: "model" },
     );
   if (asked !== level)
@@ -53,6 +51,12 @@ export function levelOf(model: string, { ladder, levels, level }: Running): stri
       final: true,
     });
   return asked;
+}
+
+function namesText(levels: readonly string[]): string {
+  if (levels.length === 0) return `the one here is called ${ANY}`;
+  const single = levels.map((one) => `${ANY}@${one}`).join(", ");
+  return `${ANY} is the level of the moment, and ${single} are single levels`;
 }
 
 const runs = (level: string | undefined): string =>

@@ -8,8 +8,8 @@ interface Options {
   readonly version: string;
   /** Health of every part by name. */
   readonly health: () => Record<string, Health>;
-  /** Parts without which nothing is watched; /health/ready asks for them. */
-  readonly essential: readonly string[];
+  /** Parts without which nothing is watched, of each list one; /health/ready asks for them. */
+  readonly essential: readonly (readonly string[])[];
   readonly metrics: Metrics;
   readonly access: Access;
 }
@@ -29,7 +29,9 @@ export function systemRoutes(app: Api, { version, health, essential, metrics, ac
     },
     async (_request, reply) => {
       const parts = health();
-      const missing = essential.filter((name) => parts[name]?.state !== "ok");
+      const missing = essential
+        .filter((names) => names.every((name) => parts[name]?.state !== "ok"))
+        .map((names) => names.join(" or "));
       const ready = missing.length === 0;
       reply.code(ready ? 200 : 503);
       return { status: ready ? "ready" : "not ready", missing, version, parts };
