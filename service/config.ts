@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { simSourceFaults } from "../device/simulator/sim-script.ts";
 import { isLoopback } from "./api/access-hosts.ts";
 import { frameIssues } from "./config-frames.ts";
+import { remoteIssues } from "./config-remote.ts";
 import { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
 import { type Issue, type Path, readConfigFile } from "./kernel/config-file.ts";
@@ -25,7 +26,13 @@ export function loadConfig(file: string, onMissingSecret?: (problem: string) => 
 
 /** What no schema can say: names that have to exist and be unique, sources, conditions. */
 function crossChecks(config: Config): Issue[] {
-  return [...httpIssues(config), ...feedIssues(config), ...watchIssues(config), ...frameIssues(config)];
+  return [
+    ...httpIssues(config),
+    ...remoteIssues(config),
+    ...feedIssues(config),
+    ...watchIssues(config),
+    ...frameIssues(config),
+  ];
 }
 
 function httpIssues({ http: { host, tls } }: Config): Issue[] {

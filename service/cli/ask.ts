@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { loadConfig } from "../config.ts";
 import { AnswerSchema } from "../contract/answer.ts";
-import { engineOf } from "../engines.ts";
 import { prepareAudio, prepareImage } from "../inference/media-check.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { readConfigFile } from "../kernel/config-file.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { createLogger } from "../kernel/logger.ts";
 import { Metrics } from "../kernel/metrics.ts";
+import { answeringEngine } from "../remote.ts";
 import { parseAnswer } from "../watch/parse-answer.ts";
 import { UsageError } from "./usage.ts";
 
@@ -23,13 +23,13 @@ interface Options {
 /** Ms that the model may take to load and answer. */
 const PATIENCE = 600_000;
 
-/** `perch ask`: starts an engine of its own, asks once, prints the answer. Resolves to the exit code. */
+/** `perch ask`: starts an engine of its own, or uses the servers elsewhere that answer instead, asks once, prints the answer. Resolves to the exit code. */
 export async function ask(options: Options): Promise<number> {
   const config = loadConfig(options.config);
   const schema =
     options.schema === undefined ? undefined : readConfigFile<AnswerSchema>(AnswerSchema, options.schema);
   const logger = createLogger("warn");
-  const engine = engineOf(config, { clock: systemClock, logger, metrics: new Metrics() });
+  const engine = answeringEngine(config, { clock: systemClock, logger, metrics: new Metrics() });
   const images: Buffer[] = [];
   for (const file of options.image ?? []) images.push(await prepareImage(readMedia(file), engine.image));
   const audio = options.audio === undefined ? undefined : await prepareAudio(readMedia(options.audio));

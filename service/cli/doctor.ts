@@ -14,6 +14,8 @@ import { systemClock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
 import { packageRoot } from "../kernel/paths.ts";
+import { isElsewhere } from "../remote.ts";
+import { remoteServers } from "./doctor-remote.ts";
 
 /** `ok`: there and fit. `note`: worth knowing, nothing is wrong. `fault`: something configured will not work. */
 interface Finding {
@@ -35,8 +37,13 @@ export async function doctor(file: string): Promise<number> {
     ["Hardware", hardware()],
     ["Sensors", sensors(config)],
     ["Tools", tools(config)],
-    [`Model (ladder ${config.engine.ladder})`, model(config, store)],
-    ["Other models", otherModels(config, store)],
+    ...(isElsewhere(config)
+      ? []
+      : ([
+          [`Model (ladder ${config.engine.ladder})`, model(config, store)],
+          ["Other models", otherModels(config, store)],
+        ] as [string, Promise<Finding[]>][])),
+    ["Servers elsewhere", remoteServers(config)],
     ["Feeds", Promise.resolve(feeds(config))],
     ["Data", Promise.resolve(dataFolder(config))],
   ];
@@ -102,7 +109,8 @@ async function sensors({ governor, feeds: configured }: Config): Promise<Finding
   }
 }
 
-async function tools({ engine }: Config): Promise<Finding[]> {
+async function tools(config: Config): Promise<Finding[]> {
+  const { engine } = config;
   const binary = engine.binary ?? join(packageRoot, "build/engine/llama-server");
   const [ffmpeg, setpriv] = await Promise.all([
     versionOf("ffmpeg", "-version"),
@@ -120,7 +128,7 @@ async function tools({ engine }: Config): Promise<Finding[]> {
       : ok(setpriv),
     existsSync(binary)
       ? ok(`engine ${binary}`)
-      : fault(`the engine is not built (${binary}): run npm run setup`),
+      : (isElsewhere(config) ? note : fault)(`the engine is not built (${binary}): run npm run setup`),
   ];
 }
 

@@ -5,11 +5,11 @@ import Fastify from "fastify";
 import { Agent, fetch, type RequestInit, type Response } from "undici";
 import { gatewayRoutes } from "../api/openai/routes.ts";
 import type { Config } from "../contract/config.ts";
-import { engineOf } from "../engines.ts";
 import { Inference } from "../inference/inference.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { createLogger } from "../kernel/logger.ts";
 import { Metrics } from "../kernel/metrics.ts";
+import { answeringEngine, isElsewhere } from "../remote.ts";
 import { RunningService, refusalOf } from "./service.ts";
 import { UsageError } from "./usage.ts";
 
@@ -50,15 +50,19 @@ async function withOwnEngine<T>(
   use: (model: Model) => Promise<T>,
 ): Promise<T> {
   const shared = { clock: systemClock, logger: createLogger("warn"), metrics: new Metrics() };
-  const engine = engineOf(config, shared);
+  const engine = answeringEngine(config, shared);
   const { queue: capacity } = config.engine;
   const inference = new Inference({ ...shared, engine, capacity, data: config.data });
   const app = Fastify({ forceCloseConnections: true });
   const { ladder, level } = engine.stamp;
+  const elsewhere = isElsewhere(config);
   app.register(gatewayRoutes, {
     ...shared,
     inference,
-    running: () => ({ ladder, levels: [level], level, reason: undefined }),
+    running: () =>
+      elsewhere
+        ? { ladder, levels: [], level: undefined, reason: undefined }
+        : { ladder, levels: [level], level, reason: undefined },
     image: () => engine.image,
   });
   const folder = await mkdtemp(join(tmpdir(), "perch-ask-"));
@@ -73,7 +77,7 @@ async function withOwnEngine<T>(
     await inference.start();
     await app.listen({ path: socketPath });
     return await use({
-      name: `an engine of its own (${ladder} at ${level})`,
+      name: elsewhere ? "the servers elsewhere" : `an engine of its own (${ladder} at ${level})`,
       chat: (body, gone) =>
         answered(fetch(`http://localhost${CHAT}`, { ...posted(body), signal: gone, dispatcher })),
     });

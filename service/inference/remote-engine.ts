@@ -102,6 +102,11 @@ export class RemoteEngine implements Engine {
     await Promise.all(this.servers.map((server) => server.stop()));
   }
 
+  /** Resolves when it is known of every server whether it answers, or when the signal aborts. */
+  async settled(signal: AbortSignal): Promise<void> {
+    await this.until(() => this.views().every(({ state }) => state !== "starting"), signal);
+  }
+
   views(): RemoteView[] {
     return this.servers.map((server) => server.view());
   }
@@ -130,12 +135,14 @@ export class RemoteEngine implements Engine {
     return able.some(({ underWay, slots }) => underWay < slots) ? "now" : "later";
   }
 
-  /** As Engine.ask; a request under which servers failed three times in all is not put to another. */
+  /** As Engine.ask, and ENGINE_REFUSED where no server can do it; a request under which servers failed three times in all is not put to another. */
   async ask(
     work: Prompt | RawRequest,
     signal: AbortSignal,
     goesTo?: (stamp: EngineStamp) => void,
   ): Promise<Reply> {
+    const fit = this.fits(work);
+    if (typeof fit === "object") throw new PerchError("ENGINE_REFUSED", fit.never);
     const tried = new Set<RemoteServer>();
     let broken = 0;
     let last: PerchError | undefined;
