@@ -27,6 +27,7 @@ export const wish = (over: Partial<TokenWish> & Pick<TokenWish, "role">): TokenW
   name: `a-${over.role}`,
   by: "somebody",
   expires: null,
+  ...(over.role === "kiosk" && { kiosk: "hall" }),
   ...over,
 });
 
