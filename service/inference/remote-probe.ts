@@ -121,7 +121,8 @@ export class RemoteProbe {
     if (times >= MOST_BROKEN) return `it failed ${times} times when it was tried`;
     const probe = PROBES[ability]();
     try {
-      return probe.fault?.(await put(chatOf(probe))) ?? true;
+      const text = await put(chatOf(probe));
+      return probe.fault?.(text) ?? true;
     } catch (error) {
       if (!(error instanceof RemoteFault)) throw error;
       if (NO.includes(error.kind)) return error.message.replace(/^the engine refused the request: /, "");
