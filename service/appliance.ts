@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Feeds } from "../device/feeds/feeds.ts";
 import { createFfmpegFeed } from "../device/feeds/ffmpeg-feed.ts";
+import { SwitchedFeed } from "../device/feeds/switched-feed.ts";
 import { createSimulatedFeed } from "../device/simulator/simulated-feed.ts";
 import { Access } from "./api/access.ts";
 import { Audit } from "./api/access-audit.ts";
@@ -12,16 +13,18 @@ import { hottestOf } from "./box.ts";
 import type { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
 import type { DecisionRow, LoadTaken } from "./contract/decision.ts";
-import type { FeedSource, FeedStatus } from "./contract/feed-source.ts";
+import type { FeedSink, FeedSource, FeedStatus } from "./contract/feed-source.ts";
 import type { Event } from "./contract/observation.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import { EmbeddedBroker } from "./delivery/embedded-broker.ts";
+import { forked } from "./feed-fork.ts";
 import { iso, systemClock } from "./kernel/clock.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
 import { Lifecycle } from "./kernel/lifecycle.ts";
 import type { Logger } from "./kernel/logger.ts";
 import { Metrics } from "./kernel/metrics.ts";
 import type { Health, Part } from "./kernel/part.ts";
+import { LatestFrames } from "./latest-frames.ts";
 import { MainPath } from "./main-path.ts";
 import { type ModelSide, modelSideOf } from "./model-side.ts";
 import { Record as PerchRecord } from "./record/record.ts";
@@ -54,6 +57,7 @@ export class Appliance {
   private readonly delivery: Delivery;
   private readonly server: ApiServer;
   private readonly feeds: Feeds;
+  private readonly latest = new LatestFrames(systemClock);
   private readonly model: ModelSide;
   private readonly record: PerchRecord;
   private readonly audit: Audit;
@@ -102,7 +106,11 @@ export class Appliance {
       onStatus: (feed, status) => this.feedStatus(feed, status),
       onEvent: options.onEvent,
     });
-    this.feeds = new Feeds(config.feeds.map((feed) => this.source(feed, mainPath)));
+    const sink = forked(this.latest, mainPath);
+    const make = (feed: Feed, to: FeedSink) => this.source(feed, to);
+    this.feeds = new Feeds(
+      config.feeds.map((feed) => new SwitchedFeed({ feed, sink, clock: systemClock, make })),
+    );
     const token = new AdminToken(config.data);
     this.server = new ApiServer({
       ...shared,
@@ -188,7 +196,7 @@ export class Appliance {
     }
   }
 
-  private source(feed: Feed, sink: MainPath): FeedSource {
+  private source(feed: Feed, sink: FeedSink): FeedSource {
     const shared = { sink, clock: systemClock, logger: this.options.logger, metrics: this.metrics };
     if (feed.source.startsWith("sim:")) return createSimulatedFeed(feed, shared);
     return createFfmpegFeed(feed, { ...shared, image: this.model.image });

@@ -1,13 +1,14 @@
-import type { FeedSource } from "../../service/contract/feed-source.ts";
+import type { FeedStatus } from "../../service/contract/feed-source.ts";
 import type { Health, Part } from "../../service/kernel/part.ts";
 import { isFileEnded } from "./feed-child.ts";
+import type { SwitchedFeed } from "./switched-feed.ts";
 
 /** All feeds of the box, as one part: each recovers by itself, and one that is away degrades the part. */
 export class Feeds implements Part {
   readonly name = "feeds";
   private running = false;
 
-  constructor(private readonly sources: readonly FeedSource[]) {}
+  constructor(private readonly sources: readonly SwitchedFeed[]) {}
 
   async start(): Promise<void> {
     this.running = true;
@@ -35,6 +36,20 @@ export class Feeds implements Part {
 
   /** What was true of a feed between two moments (epoch ms), as FeedSource.truth has it. */
   truth(feed: string, from: number, to: number) {
-    return this.sources.find((source) => source.id === feed)?.truth?.(from, to);
+    return this.source(feed)?.truth(from, to);
+  }
+
+  /** Undefined where there is no such feed. */
+  status(feed: string): FeedStatus | undefined {
+    return this.source(feed)?.status();
+  }
+
+  /** Resolves when each of them that is there is on, or off and has ended. */
+  async switch(wanted: readonly { readonly id: string; readonly enabled: boolean }[]): Promise<void> {
+    await Promise.all(wanted.map(({ id, enabled }) => this.source(id)?.switch(enabled)));
+  }
+
+  private source(feed: string): SwitchedFeed | undefined {
+    return this.sources.find(({ id }) => id === feed);
   }
 }
