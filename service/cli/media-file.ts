@@ -26,7 +26,8 @@ export function audioPart(path: string): ContentPart {
   return { type: "input_audio", input_audio: { data, format: "wav" }, file: basename(path) };
 }
 
-function readMedia(file: string): Buffer {
+/** The bytes of a picture or sound, for whoever decodes them. Throws UsageError. */
+export function readMedia(file: string): Buffer {
   try {
     const { size } = statSync(file);
     if (size > LARGEST_FILE)

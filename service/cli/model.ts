@@ -4,7 +4,9 @@ import { join } from "node:path";
 import Fastify from "fastify";
 import { Agent, fetch, type RequestInit, type Response } from "undici";
 import { gatewayRoutes } from "../api/openai/routes.ts";
+import { chosenLevel, modelStoreOf } from "../chosen-level.ts";
 import type { Config } from "../contract/config.ts";
+import type { Ladder } from "../contract/models.ts";
 import { Inference } from "../inference/inference.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { createLogger } from "../kernel/logger.ts";
@@ -17,6 +19,8 @@ import { UsageError } from "./usage.ts";
 export interface Model {
   /** Who answers, for a person: "the service at http://…". */
   readonly name: string;
+  /** In which order it wants pictures, sound and question. */
+  readonly order: Ladder["order"];
   /** POST /v1/chat/completions. Throws PerchError with what was said against it. */
   chat(body: object, signal: AbortSignal): Promise<Response>;
 }
@@ -38,6 +42,7 @@ export async function withModel<T>(
   if (service && (await service.lives()))
     return use({
       name: `the service at ${service.url}`,
+      order: orderOf(config),
       chat: (body, gone) => answered(service.ask(CHAT, { ...posted(body), signal: gone })),
     });
   return withOwnEngine(config, signal, use);
@@ -77,6 +82,7 @@ async function withOwnEngine<T>(
     await inference.start();
     await app.listen({ path: socketPath });
     return await use({
+      order: engine.order,
       name: elsewhere ? "the servers elsewhere" : `an engine of its own (${ladder} at ${level})`,
       chat: (body, gone) =>
         answered(fetch(`http://localhost${CHAT}`, { ...posted(body), signal: gone, dispatcher })),
@@ -88,6 +94,12 @@ async function withOwnEngine<T>(
     await engine.stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** What a service with this configuration runs; a server elsewhere is asked question first. */
+function orderOf(config: Config): Ladder["order"] {
+  if (isElsewhere(config)) return "question-first";
+  return chosenLevel(config, modelStoreOf(config, createLogger("warn"))).ladder.order;
 }
 
 const posted = (body: object): RequestInit => ({

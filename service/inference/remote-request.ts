@@ -1,9 +1,8 @@
-import type { AnswerField, AnswerSchema } from "../contract/answer.ts";
 import type { Ladder } from "../contract/models.ts";
 import { isObject } from "../kernel/config-schema.ts";
 import { isRaw, type Prompt, type RawRequest } from "./engine.ts";
-import { mostTokens } from "./grammar.ts";
 import { chatRequest } from "./prompt.ts";
+import { answerFormat, answerRoom } from "./response-format.ts";
 
 /** What a request may need of a server, beyond text. */
 export const ABILITIES = ["image", "audio", "schema", "tools"] as const;
@@ -65,12 +64,9 @@ export function promptBody(prompt: Prompt, order: Ladder["order"], dialect: Dial
     ...(schema &&
       (dialect.llama
         ? { grammar }
-        : { response_format: formatOf(schema), max_tokens: 2 * mostTokens(schema) + ROOM })),
+        : { response_format: answerFormat(schema), max_tokens: answerRoom(schema) })),
   });
 }
-
-/** Tokens for white space that an answer may have beyond its schema. */
-const ROOM = 64;
 
 /** A raw request's body in a server's own words, and whether whoever asked wants to be told what it took. */
 export function rawBody(body: string, dialect: Dialect): { body: string; usage: boolean } {
@@ -98,41 +94,3 @@ function inDialect(given: Json, { model, llama, template }: Dialect): Json {
 /** Without the schema that llama-server wants even of any object. */
 const plainFormat = (format: unknown): unknown =>
   isObject(format) && format.type === "json_object" ? { type: "json_object" } : format;
-
-/** The answer's schema as response_format has it. */
-function formatOf(schema: AnswerSchema): object {
-  const fields = Object.entries(schema);
-  return {
-    type: "json_schema",
-    json_schema: {
-      name: "answer",
-      strict: true,
-      schema: {
-        type: "object",
-        properties: Object.fromEntries(fields.map(([name, field]) => [name, fieldSchema(field)])),
-        required: fields.map(([name]) => name),
-        additionalProperties: false,
-      },
-    },
-  };
-}
-
-function fieldSchema(field: AnswerField): object {
-  switch (field.type) {
-    case "boolean":
-      return { type: "boolean" };
-    case "enum":
-      return { type: "string", enum: field.values };
-    case "string":
-      return { type: "string", maxLength: field.maxLength };
-    case "integer":
-    case "number": {
-      const { type, minimum, maximum } = field;
-      return {
-        type,
-        ...(minimum !== undefined && { minimum }),
-        ...(maximum !== undefined && { maximum }),
-      };
-    }
-  }
-}
