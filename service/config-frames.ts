@@ -1,6 +1,6 @@
 import { chosenLevel, modelStoreOf } from "./chosen-level.ts";
 import type { Config } from "./contract/config.ts";
-import type { CameraFeed } from "./contract/config-feeds.ts";
+import type { CameraFeed, Feed } from "./contract/config-feeds.ts";
 import type { Watch } from "./contract/config-watches.ts";
 import type { Level } from "./contract/models.ts";
 import { imageTokens } from "./inference/engine-args.ts";
@@ -13,19 +13,18 @@ const SPACING = { least: 50, most: 10_000 } as const;
 /** Tokens around each picture that say where it begins and ends. */
 const MARKS = 2;
 
-/** Of watches over several pictures: whether their camera gives them, and the level's context holds them. */
-export function frameIssues(config: Config): Issue[] {
-  const several = config.watches.some(({ frames }) => frames > 1);
-  const elsewhere = config.engine.remote?.mode === "instead";
-  const level = several && !elsewhere ? levelOf(config) : undefined;
-  return config.watches.flatMap((watch, index) => {
-    const path = ["watches", index];
-    return [
-      ...spacingIssues(watch, path),
-      ...(watch.frames > 1 ? cameraIssues(watch, config, path) : []),
-      ...(watch.frames > 1 && level ? contextIssues(watch, level, path) : []),
-    ];
-  });
+/** Of a watch's pictures: whether its camera gives them, and the level's context holds them. */
+export function frameIssues(
+  watch: Watch,
+  feeds: readonly Feed[],
+  level: Level | undefined,
+  path: Path,
+): Issue[] {
+  return [
+    ...spacingIssues(watch, path),
+    ...(watch.frames > 1 ? cameraIssues(watch, feeds, path) : []),
+    ...(watch.frames > 1 && level ? contextIssues(watch, level, path) : []),
+  ];
 }
 
 function spacingIssues({ spacing }: Watch, path: Path): Issue[] {
@@ -33,7 +32,7 @@ function spacingIssues({ spacing }: Watch, path: Path): Issue[] {
   return [{ path: [...path, "spacing"], message: "must be from 50ms to 10s" }];
 }
 
-function cameraIssues({ feeds: ids, spacing }: Watch, { feeds }: Config, path: Path): Issue[] {
+function cameraIssues({ feeds: ids, spacing }: Watch, feeds: readonly Feed[], path: Path): Issue[] {
   const asked = feeds.filter(({ id }) => ids.includes(id));
   // Of a feed that is not there something else is said.
   if (asked.length < ids.length) return [];
@@ -53,8 +52,8 @@ function contextIssues({ frames }: Watch, level: Level, path: Path): Issue[] {
   return [{ path: [...path, "frames"], message }];
 }
 
-/** Undefined where there is none: that is told when the engine is to start, and not the matter here. */
-function levelOf(config: Config): Level | undefined {
+/** The level that is configured. Undefined where there is none: that is told when the engine is to start, and not the matter here. */
+export function levelOf(config: Config): Level | undefined {
   try {
     return chosenLevel(config, modelStoreOf(config, silentLogger)).level;
   } catch (error) {

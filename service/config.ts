@@ -2,13 +2,11 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { simSourceFaults } from "../device/simulator/sim-script.ts";
 import { isLoopback } from "./api/access-hosts.ts";
-import { frameIssues } from "./config-frames.ts";
 import { remoteIssues } from "./config-remote.ts";
+import { duplicates, watchChecks } from "./config-watch-checks.ts";
 import { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
 import { type Issue, type Path, readConfigFile } from "./kernel/config-file.ts";
-import { messageOf } from "./kernel/errors.ts";
-import { compileCondition, isFieldName } from "./watch/condition.ts";
 
 /**
  * The configuration in a file: defaults filled in, secrets read, all of it checked; durations in ms, sizes
@@ -26,13 +24,7 @@ export function loadConfig(file: string, onMissingSecret?: (problem: string) => 
 
 /** What no schema can say: names that have to exist and be unique, sources, conditions. */
 function crossChecks(config: Config): Issue[] {
-  return [
-    ...httpIssues(config),
-    ...remoteIssues(config),
-    ...feedIssues(config),
-    ...watchIssues(config),
-    ...frameIssues(config),
-  ];
+  return [...httpIssues(config), ...remoteIssues(config), ...feedIssues(config), ...watchIssues(config)];
 }
 
 function httpIssues({ http: { host, tls } }: Config): Issue[] {
@@ -97,62 +89,10 @@ function timingIssues(gate: Feed["gate"], path: Path): Issue[] {
     }));
 }
 
-function watchIssues({ feeds, watches }: Config): Issue[] {
-  const issues = duplicates(watches, ["watches"]);
-  const kinds = new Map(feeds.map((feed) => [feed.id, feed.kind]));
-  for (const [index, watch] of watches.entries()) {
-    const path = ["watches", index];
-    for (const [place, id] of watch.feeds.entries()) {
-      if (!kinds.has(id))
-        issues.push({
-          path: [...path, "feeds", place],
-          message: `there is no such feed; feeds: ${[...kinds.keys()].join(", ") || "none"}`,
-        });
-    }
-    const asked = watch.feeds.map((id) => kinds.get(id));
-    if (asked.length === 2 && asked[0] !== undefined && asked[0] === asked[1]) {
-      issues.push({
-        path: [...path, "feeds"],
-        message: `a watch joins one camera and one microphone, not two ${asked[0]}s`,
-      });
-    }
-    for (const [name, field] of Object.entries(watch.answer)) {
-      if (!isFieldName(name)) {
-        issues.push({
-          path: [...path, "answer", name],
-          atKey: true,
-          message: `${name} is a word of the language that conditions are written in (CEL): choose another name`,
-        });
-      }
-      if ("minimum" in field && "maximum" in field && Number(field.minimum) > Number(field.maximum)) {
-        issues.push({ path: [...path, "answer", name], message: "minimum is above maximum" });
-      }
-    }
-    issues.push(...duplicates(watch.rules, [...path, "rules"]));
-    // A condition over a wrong name only repeats what is said of the name.
-    if (!Object.keys(watch.answer).every(isFieldName)) continue;
-    for (const [place, rule] of watch.rules.entries()) {
-      issues.push(
-        ...faultOf(() => compileCondition(rule.when, watch.answer), [...path, "rules", place, "when"]),
-      );
-    }
-  }
-  return issues;
-}
-
-function duplicates(items: readonly { id: string }[], path: Path): Issue[] {
-  return items.flatMap(({ id }, index) =>
-    items.findIndex((item) => item.id === id) < index
-      ? [{ path: [...path, index, "id"], message: "this id is used above; ids must be unique" }]
-      : [],
-  );
-}
-
-function faultOf(check: () => unknown, path: Path): Issue[] {
-  try {
-    check();
-    return [];
-  } catch (error) {
-    return [{ path, message: messageOf(error) }];
-  }
+function watchIssues(config: Config): Issue[] {
+  const check = watchChecks(config);
+  return [
+    ...duplicates(config.watches, ["watches"]),
+    ...config.watches.flatMap((watch, index) => check(watch, ["watches", index])),
+  ];
 }

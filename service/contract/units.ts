@@ -5,8 +5,8 @@ const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 /** Bytes in one of each unit that a size may be written in (decimal, as disks are sold). */
 const BYTES = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 } as const;
 
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
-const SIZE = /^(\d+(?:\.\d+)?)(B|KB|MB|GB|TB)$/;
+const DURATION = /^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)$/;
+const SIZE = /^(\d{1,9}(?:\.\d{1,9})?)(B|KB|MB|GB|TB)$/;
 
 /** "250ms", "2s", "1.5m", "8h" or "30d" in milliseconds; undefined where the text is none of these. */
 export function parseDuration(text: string): number | undefined {
@@ -38,6 +38,18 @@ export function momentText(ms: number): string {
 export function parseSize(text: string): number | undefined {
   const match = SIZE.exec(text);
   return match ? Math.round(Number(match[1]) * BYTES[match[2] as keyof typeof BYTES]) : undefined;
+}
+
+/** Milliseconds as parseDuration reads them, in the largest unit of which they are a whole number: "90s", "0s". */
+export const durationText = (ms: number): string => inUnits(ms, MS, "s");
+
+/** Bytes as parseSize reads them: "24KB", "0B". */
+export const sizeText = (bytes: number): string => inUnits(bytes, BYTES, "B");
+
+function inUnits(value: number, units: Readonly<Record<string, number>>, none: string): string {
+  if (value === 0) return `0${none}`;
+  const [name, one] = Object.entries(units).findLast(([, size]) => value % size === 0) ?? [none, 1];
+  return `${value / one}${name}`;
 }
 
 /** A duration: written as text ("2s"), read by the program as milliseconds (loadConfig turns one into the other). */

@@ -1,7 +1,14 @@
 import type { TSchema } from "typebox";
 import { Value } from "typebox/value";
-import { parseGrid } from "../contract/grid.ts";
-import { parseDuration, parseMoment, parseSize } from "../contract/units.ts";
+import { type Grid, gridText, parseGrid } from "../contract/grid.ts";
+import {
+  durationText,
+  momentText,
+  parseDuration,
+  parseMoment,
+  parseSize,
+  sizeText,
+} from "../contract/units.ts";
 
 /** Where in the document: keys and indexes from the root. */
 export type Path = readonly (string | number)[];
@@ -122,6 +129,16 @@ export function decodeUnits(schema: TSchema, value: unknown): unknown {
   if (format === "perch-size") return parseSize(String(value));
   if (format === "perch-grid") return parseGrid(String(value));
   return mapChildren(schema, value, decodeUnits);
+}
+
+/** The reverse of decodeUnits: durations, moments, sizes and grids as they are written. */
+export function encodeUnits(schema: TSchema, value: unknown): unknown {
+  const format = formatOf(schema);
+  if (format === "perch-duration") return durationText(Number(value));
+  if (format === "perch-moment") return momentText(Number(value));
+  if (format === "perch-size") return sizeText(Number(value));
+  if (format === "perch-grid") return gridText(value as Grid);
+  return mapChildren(schema, value, encodeUnits);
 }
 
 /**
