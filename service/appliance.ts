@@ -29,6 +29,7 @@ import { MainPath } from "./main-path.ts";
 import { type ModelSide, modelSideOf } from "./model-side.ts";
 import { Record as PerchRecord } from "./record/record.ts";
 import { type RunReport, runReport, TruthTally } from "./report.ts";
+import { SoundTap } from "./sound-tap.ts";
 
 /** Ms that one part may take to stop. */
 const STOP_DEADLINE = 10_000;
@@ -106,7 +107,11 @@ export class Appliance {
       onStatus: (feed, status) => this.feedStatus(feed, status),
       onEvent: options.onEvent,
     });
-    const sink = forked(this.latest, mainPath);
+    const microphones = new SoundTap(
+      systemClock,
+      config.feeds.filter(({ kind }) => kind === "microphone").map(({ id }) => id),
+    );
+    const sink = forked(this.latest, microphones, mainPath);
     const make = (feed: Feed, to: FeedSink) => this.source(feed, to);
     this.feeds = new Feeds(
       config.feeds.map((feed) => new SwitchedFeed({ feed, sink, clock: systemClock, make })),
@@ -125,6 +130,7 @@ export class Appliance {
       },
       token,
       audit: this.audit,
+      microphones,
       gateway: {
         inference,
         running: () => this.model.running(),

@@ -20,6 +20,7 @@ import { mcpRoute } from "./mcp.ts";
 import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
 import { describeRoutes, openApiRoute } from "./openapi.ts";
 import { type GovernorDesk, governorRoutes } from "./rest/governor.ts";
+import { type ListenDesk, listenRoutes } from "./rest/listen.ts";
 import { systemRoutes } from "./rest/system.ts";
 import { type ServerTls, serverTls } from "./tls.ts";
 import { checkRequests, InvalidRequest } from "./validation.ts";
@@ -46,6 +47,8 @@ interface Options {
   readonly token: AdminToken;
   readonly access: Access;
   readonly audit: Audit;
+  /** Microphones that can be listened to; without it none can. */
+  readonly microphones?: ListenDesk;
   /** The model's own API; without it there is none. */
   readonly gateway?: Omit<GatewayOptions, "guard" | "clock" | "logger">;
   readonly metrics: Metrics;
@@ -111,7 +114,7 @@ export class ApiServer implements Part {
   }
 
   private async routes(tls: ServerTls | undefined): Promise<Api> {
-    const { access, gateway, version, clock, logger } = this.options;
+    const { access, gateway, microphones, version, clock, logger } = this.options;
     // Its types tell http from https; nothing here does.
     const app = Fastify({
       forceCloseConnections: true,
@@ -134,6 +137,7 @@ export class ApiServer implements Part {
     await describeRoutes(app, version);
     systemRoutes(app, this.options);
     governorRoutes(app, this.options);
+    if (microphones) listenRoutes(app, { microphones, access });
     mcpRoute(app, this.options);
     openApiRoute(app);
     if (gateway) app.register(gatewayRoutes, { ...gateway, clock, logger, guard: access.allow("model.ask") });
