@@ -7,6 +7,8 @@ import { hostFault } from "./access-hosts.ts";
 import { AttemptLimit, MOST_WRONG, RateLimits } from "./access-limits.ts";
 import type { AdminToken } from "./admin-token.ts";
 import type { Api } from "./server.ts";
+import { changesNothing, fromElsewhere, refuseForged } from "./session-cookie.ts";
+import type { SignIn } from "./sign-in.ts";
 import type { Tokens } from "./tokens.ts";
 
 declare module "fastify" {
@@ -44,6 +46,9 @@ export const RIGHTS = {
   "system.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
   backups: { roles: ["admin"], openOnLoopback: false },
   "audit.read": { roles: ["admin"], openOnLoopback: false },
+  "session.read": { roles: ["admin", "operator", "viewer", "kiosk", "api"], openOnLoopback: false },
+  "session.change": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  accounts: { roles: ["admin"], openOnLoopback: false },
   "mcp.use": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
   "model.ask": { roles: ["admin", "operator", "kiosk", "api"], openOnLoopback: false },
 } as const satisfies Record<string, Right>;
@@ -54,6 +59,8 @@ type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
 interface Options {
   readonly admin: AdminToken;
   readonly tokens: Tokens;
+  /** Logins of people; without it there are none. */
+  readonly signIn?: SignIn;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Whether other machines can reach the service: then everything but /health/live needs a token. */
@@ -102,7 +109,7 @@ export class Access {
 
   private callerOf(request: FastifyRequest, reply: FastifyReply): Caller | null {
     const shown = shownBy(request);
-    if (shown === undefined) return null;
+    if (shown === undefined) return this.loggedIn(request);
     const { admin, tokens, clock } = this.options;
     const from = request.ip;
     // Before the limits: whoever may read the data folder is never locked out by others.
@@ -119,6 +126,19 @@ export class Access {
       );
     this.limit(found.token, reply);
     return callerWith(found.token, from);
+  }
+
+  /** Whose login the cookie shows. Where anybody may ask it does not matter, and what other pages send does not count. */
+  private loggedIn(request: FastifyRequest): Caller | null {
+    const { signIn } = this.options;
+    const secret = signIn?.cookie.read(request);
+    if (!signIn || secret === undefined || request.routeOptions.config.open === true) return null;
+    if (changesNothing(request) && fromElsewhere(request)) return null;
+    const login = signIn.sessions.find(secret);
+    if (!login) return null;
+    if (!changesNothing(request)) refuseForged(request, secret);
+    const { account, session } = login;
+    return { name: account.name, role: account.role, tokenId: null, session: session.id, from: request.ip };
   }
 
   private wrong(from: string, reply: FastifyReply): PerchError {
@@ -142,7 +162,9 @@ export class Access {
 /** Who asks for a change, as the audit names them. Throws where nobody says who they are. */
 export function changer(caller: Caller | null): Pick<AuditRow, "who" | "role" | "from"> {
   if (!caller) throw new PerchError("TOKEN_REFUSED", "this needs a token");
-  return { who: caller.name, role: caller.role, from: caller.from };
+  const { name, session } = caller;
+  // An account and a token may have the same name.
+  return { who: session === undefined ? name : `account ${name}`, role: caller.role, from: caller.from };
 }
 
 /** A guard that lets these roles through, as a route's onRequest or preHandler. 401 without a token, 403 with another's. */
@@ -152,7 +174,7 @@ export function requireRole(...roles: readonly Role[]): Guard {
     if (roles.includes(caller.role)) return;
     throw new PerchError(
       "FORBIDDEN",
-      `the token ${caller.name} has the role ${caller.role}; this takes ${roles.join(" or ")}`,
+      `the ${caller.session === undefined ? "token" : "account"} ${caller.name} has the role ${caller.role}; this takes ${roles.join(" or ")}`,
     );
   };
 }
@@ -175,7 +197,7 @@ function callerWith({ name, role, id, kiosk, lane }: StoredToken, from: string):
 function missing(reply: FastifyReply): PerchError {
   return refused(
     reply,
-    "this needs a token, as Authorization: Bearer; perch token create makes one, and admin.token of the data folder is one",
+    "this needs a token, as Authorization: Bearer, or a login at /login; perch token create makes a token, and admin.token of the data folder is one",
   );
 }
 
@@ -184,7 +206,8 @@ function refused(reply: FastifyReply, message: string): PerchError {
   return new PerchError("TOKEN_REFUSED", message);
 }
 
-function later(reply: FastifyReply, ms: number, why: string): PerchError {
+/** Of a limit: when to come again. */
+export function later(reply: FastifyReply, ms: number, why: string): PerchError {
   const seconds = Math.ceil(ms / 1000);
   reply.header("retry-after", String(seconds));
   return new PerchError("RATE_EXCEEDED", `${why}: try again in ${seconds} s`);

@@ -41,7 +41,7 @@ export function mcpRoute(app: Api, { access, version }: Options): void {
 }
 
 /** What says who asks, and under which name of the box. */
-const IDENTITY = ["authorization", "x-api-key", "host"] as const;
+const IDENTITY = ["authorization", "x-api-key", "cookie", "x-csrf-token", "host"] as const;
 
 /** Asks the same service, within the process, as whoever sent the request. */
 function within(app: Api, { headers, ip }: FastifyRequest): Ask {

@@ -61,11 +61,13 @@ export function rateText({ count, per }: Rate): string {
 
 /** Who sends a request. */
 export interface Caller {
-  /** The token's name; "admin.token" for the one in the data folder. */
+  /** The token's or the account's name; "admin.token" for the token in the data folder. */
   readonly name: string;
   readonly role: Role;
-  /** Null for admin.token. */
+  /** Null for admin.token and for accounts. */
   readonly tokenId: string | null;
+  /** Id of the login, where it is an account. */
+  readonly session?: string;
   /** The other end's address. */
   readonly from: string;
   /** The kiosk that the token is bound to. */
@@ -77,7 +79,7 @@ export interface Caller {
 export interface AuditRow {
   /** Epoch ms. */
   readonly at: number;
-  /** The token's name, or the operating system's user. */
+  /** The token's name, "account NAME", or the operating system's user. */
   readonly who: string;
   /** Null where no token shows one: MQTT. */
   readonly role: Role | null;

@@ -28,6 +28,7 @@ export const CHAPTERS = {
   governor: "Which level of the model runs, how much of the time, and why.",
   model: "The model itself, by the API that its clients know.",
   agents: "The same abilities for agents, by the Model Context Protocol.",
+  access: "Who is logged in, and who may log in.",
   system: "Health, metrics, and what the box is.",
 } as const;
 export type Chapter = keyof typeof CHAPTERS;

@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   CONFLICT: { status: 409, retryable: false },
   TOKEN_INVALID: { status: 400, retryable: false },
   TOKEN_REFUSED: { status: 401, retryable: false },
+  LOGIN_REFUSED: { status: 401, retryable: false },
   FORBIDDEN: { status: 403, retryable: false },
   RATE_EXCEEDED: { status: 429, retryable: true },
   SETUP_MISSING: { status: 500, retryable: false },
