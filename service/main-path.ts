@@ -1,6 +1,4 @@
 import type { Config } from "./contract/config.ts";
-import type { Feed } from "./contract/config-feeds.ts";
-import type { Watch } from "./contract/config-watches.ts";
 import type { FeedSink, FeedStatus } from "./contract/feed-source.ts";
 import type { Clip, Frame, Sound, Truth } from "./contract/media.ts";
 import type { Event, Observation } from "./contract/observation.ts";
@@ -15,11 +13,12 @@ import { type ErrorCode, isPerchError, messageOf } from "./kernel/errors.ts";
 import type { Logger } from "./kernel/logger.ts";
 import type { DropReason, Metrics } from "./kernel/metrics.ts";
 import type { Health, Part } from "./kernel/part.ts";
+import { provenanceOf } from "./provenance.ts";
 import type { Record as PerchRecord } from "./record/record.ts";
 import type { TruthTally } from "./report.ts";
-import { closed } from "./watch/rule-machine.ts";
 import { uuidv7 } from "./watch/uuid.ts";
-import { type NotAsked, type Question, Watcher } from "./watch/watcher.ts";
+import type { NotAsked, Question, Watcher } from "./watch/watcher.ts";
+import { Watchers, type Watching } from "./watch/watchers.ts";
 
 interface Options {
   readonly config: Config;
@@ -66,13 +65,19 @@ export class MainPath implements FeedSink, Part {
   readonly name = "watching";
   private readonly frameGates = new Map<string, FrameGate>();
   private readonly clipGates = new Map<string, ClipGate>();
-  private watchers: Watcher[] = [];
+  private readonly watchers: Watchers;
+  /** What is watched, as it was changed last. */
+  private watching: Watching;
   private readonly work = new Set<Promise<void>>();
   /** When each watch last asked about pictures, monotonic ms. */
   private readonly asked = new Map<string, number>();
   private state: "starting" | "ok" | "stopped" = "stopped";
 
-  constructor(private readonly options: Options) {}
+  constructor(private readonly options: Options) {
+    const { config, truthOf } = options;
+    this.watching = config;
+    this.watchers = new Watchers({ node: config.node, truthOf });
+  }
 
   async start(): Promise<void> {
     this.state = "starting";
@@ -100,36 +105,50 @@ export class MainPath implements FeedSink, Part {
     return this.work.size;
   }
 
-  private async takeUpEvents(): Promise<void> {
+  /** Watches were changed, or feeds switched: from now on these are asked. */
+  apply(watching: Watching): void {
+    this.watching = watching;
+    if (this.state === "ok") this.end(this.watchers.become(watching, this.options.clock.now()));
+  }
+
+  private takeUpEvents(): void {
     if (this.state !== "starting") return;
-    const { config, record, clock, truthOf } = this.options;
-    const openEvents = record.openEvents();
-    const enabled = config.watches.filter((watch) => watch.enabled);
-    const { node } = config;
-    this.watchers = enabled.map(
-      (watch) => new Watcher({ watch, feeds: feedsOf(watch, config), node, openEvents, truthOf }),
-    );
+    const { record, clock } = this.options;
+    const ends = this.watchers.become(this.watching, clock.now(), record.openEvents());
     this.state = "ok";
-    const known = (event: Event) =>
-      enabled.some(({ id, rules }) => id === event.watch && rules.some((rule) => rule.id === event.rule));
-    const orphans = openEvents.filter((event) => !known(event));
-    const ends = orphans.map((event) =>
-      closed(event, clock.now(), "its watch or rule is no longer in the configuration"),
-    );
-    if (ends.length > 0)
-      await record.write({ events: ends, messages: ends.map((event) => this.eventMessage(event)) });
+    this.end(ends);
+  }
+
+  /** Records the last messages of events that nobody watches any more. */
+  private end(events: readonly Event[]): void {
+    if (events.length === 0) return;
+    const { record, logger, onEvent } = this.options;
+    const messages = events.map((event) => this.eventMessage(event));
+    const writing = record
+      .write({ events: [...events], messages })
+      .then(() => events.forEach(onEvent))
+      .catch((error: unknown) => {
+        if (!isPerchError(error)) throw error;
+        // They are open in the record still: the next start ends them.
+        logger.warn(
+          { part: this.name },
+          `the end of ${events.length} events was not recorded: ${error.message}`,
+        );
+      })
+      .finally(() => this.work.delete(writing));
+    this.work.add(writing);
   }
 
   frame(frame: Frame): void {
     const { metrics, clock } = this.options;
     metrics.frames.inc({ feed: frame.feed });
-    for (const watcher of this.watchers) watcher.saw(frame);
+    for (const watcher of this.watchers.all) watcher.saw(frame);
     const decision = this.frameGates.get(frame.feed)?.decide(frame);
     if (!decision) return;
     metrics.gate.inc({ feed: frame.feed, outcome: decision.pass ? decision.reason : "held" });
     if (!decision.pass) return;
     metrics.observeStage("capture_to_gate", clock.now() - frame.at);
-    for (const watcher of this.watchers) this.begin(watcher, watcher.framePassed(frame));
+    for (const watcher of this.watchers.all) this.begin(watcher, watcher.framePassed(frame));
   }
 
   sound(sound: Sound): void {
@@ -153,7 +172,7 @@ export class MainPath implements FeedSink, Part {
     metrics.observeStage("capture_to_gate", Math.max(0, clock.now() - ended));
     const truth = truthOf(cut.feed, cut.at, ended);
     const clip: Clip = truth ? { ...cut, truth } : cut;
-    for (const watcher of this.watchers) this.begin(watcher, watcher.clipPassed(clip));
+    for (const watcher of this.watchers.all) this.begin(watcher, watcher.clipPassed(clip));
   }
 
   private begin(watcher: Watcher, question: Question | NotAsked | undefined): void {
@@ -190,7 +209,7 @@ export class MainPath implements FeedSink, Part {
     const answered = await this.ask(question);
     metrics.observeStage("gate_to_send", answered.sent - passed);
     const observation = this.observationOf(watcher, question, answered);
-    const events = watcher.observe(observation);
+    const events = this.watchers.observe(watcher, observation);
     const newest = question.frames.at(-1);
     await record.write({
       observation,
@@ -222,14 +241,9 @@ export class MainPath implements FeedSink, Part {
     });
   }
 
-  private observationOf(
-    watcher: Watcher,
-    question: Question,
-    { reply, queued, stamp }: Answered,
-  ): Observation {
-    const { config, clock } = this.options;
+  private observationOf(watcher: Watcher, question: Question, answered: Answered): Observation {
+    const { config, clock, hottest } = this.options;
     const now = clock.now();
-    const { celsius, simulated } = this.options.hottest();
     return {
       id: uuidv7(now),
       node: config.node,
@@ -237,16 +251,8 @@ export class MainPath implements FeedSink, Part {
       feeds: [...question.feeds],
       captured: iso(question.captured),
       answered: iso(now),
-      answer: watcher.parse(reply.text),
-      provenance: {
-        ...stamp,
-        hottest: celsius,
-        ...(simulated && celsius !== null && { simulated }),
-        queue: rounded(queued),
-        prompt: rounded(reply.prompt),
-        decode: rounded(reply.decode),
-        tokens: reply.tokens,
-      },
+      answer: watcher.parse(answered.reply.text),
+      provenance: provenanceOf(answered, hottest()),
     };
   }
 
@@ -275,13 +281,3 @@ export class MainPath implements FeedSink, Part {
     );
   }
 }
-
-function feedsOf(watch: Watch, { feeds }: Config): { camera?: string; microphone?: string } {
-  const ofKind = (kind: Feed["kind"]) =>
-    feeds.find((feed) => feed.kind === kind && watch.feeds.includes(feed.id))?.id;
-  const camera = ofKind("camera");
-  const microphone = ofKind("microphone");
-  return { ...(camera !== undefined && { camera }), ...(microphone !== undefined && { microphone }) };
-}
-
-const rounded = (ms: number) => Math.round(ms * 100) / 100;

@@ -37,6 +37,14 @@ export class RuleMachine {
     this.open = options.open;
   }
 
+  get rule(): Rule {
+    return this.options.rule;
+  }
+
+  get openEvent(): Event | undefined {
+    return this.open;
+  }
+
   /** The event messages that an observation brings about: none, or one. */
   observe(observation: Observation): Event[] {
     const at = Date.parse(observation.captured);

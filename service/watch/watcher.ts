@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Answer } from "../contract/answer.ts";
 import type { Watch } from "../contract/config-watches.ts";
 import type { Clip, Frame, Truth } from "../contract/media.ts";
@@ -29,6 +30,8 @@ interface Options {
   readonly feeds: { readonly camera?: string; readonly microphone?: string };
   readonly node: string;
   readonly openEvents: readonly Event[];
+  /** The same watch before it was changed, with the same answer: rules that are as they were go on as they are. */
+  readonly before?: Watcher;
   /** What was true of a feed between two moments: see FeedSource.truth. */
   readonly truthOf: (feed: string, from: number, to: number) => Truth | undefined;
 }
@@ -48,14 +51,21 @@ export class Watcher {
   readonly watch: Watch;
 
   constructor(private readonly options: Options) {
-    const { watch, node, openEvents } = options;
+    const { watch, node, openEvents, before } = options;
     this.watch = watch;
     this.recent = new RecentFrames(watch);
     this.machines = watch.rules.map((rule) => {
+      const unchanged = before?.machines.find((machine) => isDeepStrictEqual(machine.rule, rule));
+      if (unchanged) return unchanged;
       const open = openEvents.find((event) => event.watch === watch.id && event.rule === rule.id);
       const condition = compileCondition(rule.when, watch.answer);
       return new RuleMachine({ node, watch: watch.id, rule, condition, ...(open && { open }) });
     });
+  }
+
+  /** Events of its rules that have not ended. */
+  get openEvents(): Event[] {
+    return this.machines.flatMap(({ openEvent }) => openEvent ?? []);
   }
 
   /** A frame came, gate or no gate. */
