@@ -8,6 +8,7 @@ import { Audit } from "./api/access-audit.ts";
 import { isLoopback } from "./api/access-hosts.ts";
 import { AdminToken } from "./api/admin-token.ts";
 import { ApiServer } from "./api/server.ts";
+import { SignIn } from "./api/sign-in.ts";
 import { Tokens } from "./api/tokens.ts";
 import { hottestOf } from "./box.ts";
 import type { Config } from "./contract/config.ts";
@@ -47,6 +48,8 @@ export interface Places {
   readonly broker: string | undefined;
   readonly topics: string;
   readonly database: string;
+  /** Where the first admin is made; undefined where there is one. */
+  readonly setup: string | undefined;
 }
 
 /** The composition root: the one place where parts meet. */
@@ -117,6 +120,8 @@ export class Appliance {
       config.feeds.map((feed) => new SwitchedFeed({ feed, sink, clock: systemClock, make })),
     );
     const token = new AdminToken(config.data);
+    const secure = config.http.tls !== undefined;
+    const signIn = new SignIn({ ...shared, data: config.data, secure });
     this.server = new ApiServer({
       ...shared,
       http: config.http,
@@ -129,6 +134,7 @@ export class Appliance {
         obey: (command) => governor.obey(command),
       },
       token,
+      signIn,
       audit: this.audit,
       microphones,
       gateway: {
@@ -139,6 +145,7 @@ export class Appliance {
       access: new Access({
         ...shared,
         admin: token,
+        signIn,
         tokens: new Tokens(config.data, (message) => logger.warn({ part: "api" }, message)),
         lan: !isLoopback(config.http.host),
         names: config.http.names,
@@ -175,6 +182,7 @@ export class Appliance {
       broker: config.mqtt.broker.kind === "embedded" ? this.broker?.url() : config.mqtt.broker.url,
       topics: `${this.delivery.base}/#`,
       database: join(config.data, "perch.db"),
+      setup: this.server.setup,
     };
   }
 

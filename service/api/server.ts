@@ -19,9 +19,15 @@ import type { AdminToken } from "./admin-token.ts";
 import { mcpRoute } from "./mcp.ts";
 import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
 import { describeRoutes, openApiRoute } from "./openapi.ts";
+import { pageRoutes } from "./pages.ts";
+import { accountRoutes } from "./rest/accounts.ts";
 import { type GovernorDesk, governorRoutes } from "./rest/governor.ts";
 import { type ListenDesk, listenRoutes } from "./rest/listen.ts";
+import { sessionRoutes } from "./rest/session.ts";
 import { systemRoutes } from "./rest/system.ts";
+import { securityHeaders } from "./security-headers.ts";
+import { setupLink } from "./setup-link.ts";
+import type { SignIn } from "./sign-in.ts";
 import { type ServerTls, serverTls } from "./tls.ts";
 import { checkRequests, InvalidRequest } from "./validation.ts";
 
@@ -46,6 +52,7 @@ interface Options {
   readonly governor: GovernorDesk;
   readonly token: AdminToken;
   readonly access: Access;
+  readonly signIn: SignIn;
   readonly audit: Audit;
   /** Microphones that can be listened to; without it none can. */
   readonly microphones?: ListenDesk;
@@ -62,12 +69,18 @@ export class ApiServer implements Part {
   private app: FastifyInstance | undefined;
   private listening: string | undefined;
   private fault: string | undefined;
+  private link: string | undefined;
 
   constructor(private readonly options: Options) {}
 
   /** Where it listens; undefined while it does not. */
   get url(): string | undefined {
     return this.listening;
+  }
+
+  /** Where the first admin is made; undefined where there is one, or where it does not listen. */
+  get setup(): string | undefined {
+    return this.link;
   }
 
   /** Never throws: without its port or its certificate Perch goes on watching, and says so in the log. */
@@ -79,6 +92,7 @@ export class ApiServer implements Part {
       const tls = serverTls(http, data, clock.now(), logger);
       this.app = await this.routes(tls);
       this.listening = await this.app.listen({ host, port });
+      this.link = this.firstRun(this.listening);
       if (tls) logger.info(`tls      certificate with the sha256 fingerprint ${tls.fingerprint}`);
     } catch (error) {
       const { message } = isPerchError(error) ? error : listenError(error, host, port);
@@ -113,6 +127,17 @@ export class ApiServer implements Part {
     }
   }
 
+  private firstRun(url: string): string | undefined {
+    const { signIn, http, logger } = this.options;
+    try {
+      const token = signIn.start();
+      return token === undefined ? undefined : setupLink(http, url, token);
+    } catch (error) {
+      logger.warn({ part: this.name }, `nobody can log in: the accounts cannot be read: ${messageOf(error)}`);
+      return undefined;
+    }
+  }
+
   private async routes(tls: ServerTls | undefined): Promise<Api> {
     const { access, gateway, microphones, version, clock, logger } = this.options;
     // Its types tell http from https; nothing here does.
@@ -126,6 +151,7 @@ export class ApiServer implements Part {
       },
       https: tls ? { cert: tls.cert, key: tls.key, handshakeTimeout: 10_000 } : null,
     }) as unknown as Api;
+    securityHeaders(app);
     access.install(app);
     checkRequests(app);
     app.setErrorHandler((error, _request, reply) => {
@@ -137,6 +163,9 @@ export class ApiServer implements Part {
     await describeRoutes(app, version);
     systemRoutes(app, this.options);
     governorRoutes(app, this.options);
+    sessionRoutes(app, this.options);
+    accountRoutes(app, this.options);
+    pageRoutes(app);
     if (microphones) listenRoutes(app, { microphones, access });
     mcpRoute(app, this.options);
     openApiRoute(app);

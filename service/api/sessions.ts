@@ -93,9 +93,9 @@ export class Sessions {
     }
   }
 
-  /** An account's logins, the one that was quiet for longest first. */
+  /** An account's logins that count, the one that was quiet for longest first. */
   of(account: string): StoredSession[] {
-    return [...this.known.values()].filter((session) => session.account === account);
+    return [...this.known.values()].filter((one) => one.account === account && this.accountOf(one));
   }
 
   /** Where each account is logged in from. */

@@ -1,4 +1,4 @@
-import type { StoredAccount } from "../contract/accounts.ts";
+import type { StoredAccount, StoredSession } from "../contract/accounts.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
@@ -20,6 +20,7 @@ interface Options {
 /** Somebody who is logged in now. */
 export interface Entered {
   readonly account: StoredAccount;
+  readonly session: StoredSession;
   /** For the cookie. */
   readonly secret: string;
 }
@@ -121,8 +122,8 @@ export class SignIn {
   }
 
   private enter(account: StoredAccount, from: string): Entered {
-    const { secret } = this.sessions.begin(account, from);
+    const begun = this.sessions.begin(account, from);
     this.limits.remember(account.name, from);
-    return { account, secret };
+    return { account, ...begun };
   }
 }

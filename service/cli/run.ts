@@ -1,4 +1,5 @@
 import { appendFileSync, writeFileSync } from "node:fs";
+import { styleText } from "node:util";
 import { Appliance, type Places } from "../appliance.ts";
 import { loadConfig } from "../config.ts";
 import { parseDuration } from "../contract/units.ts";
@@ -31,6 +32,7 @@ export async function run(options: Options): Promise<number> {
   logger.info(`Perch ${version} starts with ${options.config}`);
   await appliance.start(end.signal);
   showPlaces(appliance.places(), logger);
+  showSetup(appliance.places().setup, logger);
   appliance.ready(end.signal).then(
     () => logger.info("the model answers; events follow"),
     (error: unknown) => logger.debug(`the model was not ready: ${messageOf(error)}`),
@@ -85,4 +87,21 @@ function showPlaces(places: Places, logger: Logger): void {
     ["database", places.database],
   ];
   for (const [name, place] of rows) logger.info(`${name.padEnd(8)} ${place ?? "not reachable, see above"}`);
+}
+
+/** The one link by which this box gets its first admin: for a person on a terminal, a line elsewhere. */
+function showSetup(link: string | undefined, logger: Logger): void {
+  if (link === undefined) return;
+  if (process.stderr.isTTY !== true) {
+    logger.info(`first run: make the administrator's account with this link, once and within 24 h: ${link}`);
+    return;
+  }
+  process.stderr.write(`
+  This box has no administrator yet. Open this link in a browser, once and within 24 hours:
+
+      ${styleText(["bold", "underline"], link)}
+
+  Or make the account here: perch user add NAME --role admin
+
+`);
 }

@@ -8,6 +8,7 @@ import { Access } from "../../service/api/access.ts";
 import { Audit } from "../../service/api/access-audit.ts";
 import { AdminToken } from "../../service/api/admin-token.ts";
 import { ApiServer } from "../../service/api/server.ts";
+import { SignIn } from "../../service/api/sign-in.ts";
 import { Tokens, type TokenWish } from "../../service/api/tokens.ts";
 import type { HttpConfig } from "../../service/contract/config.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
@@ -40,6 +41,7 @@ export class Served {
   readonly tokens: Tokens;
   readonly bench = new GovernorBench();
   readonly record: Record;
+  readonly signIn: SignIn;
   private readonly server: ApiServer;
 
   private constructor(
@@ -52,6 +54,7 @@ export class Served {
     const shared = { clock: this.clock, logger, metrics: new Metrics() };
     this.tokens = new Tokens(data, (message) => logger.warn(message));
     const token = new AdminToken(data);
+    this.signIn = new SignIn({ ...shared, data, secure: http.tls !== undefined });
     const { governor } = this.bench;
     const config = { thumbnail: 24_000, age: 30 * 86_400_000, bytes: 2e9 };
     this.record = new Record({ ...shared, folder: data, config });
@@ -67,6 +70,7 @@ export class Served {
         obey: (command) => governor.obey(command),
       },
       token,
+      signIn: this.signIn,
       audit: new Audit({
         ...shared,
         write: (audit) => this.record.write({ events: [], messages: [], audit }),
@@ -74,6 +78,7 @@ export class Served {
       access: new Access({
         ...shared,
         admin: token,
+        signIn: this.signIn,
         tokens: this.tokens,
         lan,
         names: http.names,
@@ -103,6 +108,11 @@ export class Served {
     await this.server.stop();
     await this.record.stop();
     await this.bench.governor.stop();
+  }
+
+  /** The token of the link that makes the first admin. */
+  get setupToken(): string {
+    return new URL(this.server.setup ?? "none:").hash.slice(1);
   }
 
   health() {

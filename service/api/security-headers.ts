@@ -1,0 +1,23 @@
+import type { Api } from "./server.ts";
+
+/** For a page that says nothing of its own: it runs no script, loads nothing from elsewhere, and no page frames it. */
+const QUIET = [
+  "default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'",
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+].join("; ");
+
+/**
+ * What every answer tells browsers: to take it for what it says it is, to show it in no other site's page, and to
+ * tell no other site where one was. There is no CORS: no other page may read an answer.
+ */
+export function securityHeaders(app: Api): void {
+  app.addHook("onSend", async (_request, reply) => {
+    reply.header("x-content-type-options", "nosniff");
+    reply.header("referrer-policy", "no-referrer");
+    reply.header("cross-origin-resource-policy", "same-origin");
+    if (!String(reply.getHeader("content-type") ?? "").startsWith("text/html")) return;
+    reply.header("x-frame-options", "DENY");
+    reply.header("cross-origin-opener-policy", "same-origin");
+    if (!reply.hasHeader("content-security-policy")) reply.header("content-security-policy", QUIET);
+  });
+}
