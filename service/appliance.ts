@@ -11,6 +11,7 @@ import { ApiServer } from "./api/server.ts";
 import { SignIn } from "./api/sign-in.ts";
 import { Tokens } from "./api/tokens.ts";
 import { hottestOf } from "./box.ts";
+import { Changes } from "./changes.ts";
 import type { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
 import type { DecisionRow, LoadTaken } from "./contract/decision.ts";
@@ -61,6 +62,7 @@ export class Appliance {
   private readonly delivery: Delivery;
   private readonly server: ApiServer;
   private readonly feeds: Feeds;
+  private readonly changes: Changes;
   private readonly latest = new LatestFrames(systemClock);
   private readonly model: ModelSide;
   private readonly record: PerchRecord;
@@ -119,6 +121,14 @@ export class Appliance {
     this.feeds = new Feeds(
       config.feeds.map((feed) => new SwitchedFeed({ feed, sink, clock: systemClock, make })),
     );
+    this.changes = new Changes({
+      config,
+      logger,
+      apply: async (to) => {
+        mainPath.apply(to);
+        await this.feeds.switch(to.feeds);
+      },
+    });
     const token = new AdminToken(config.data);
     const secure = config.http.tls !== undefined;
     const signIn = new SignIn({ ...shared, data: config.data, secure });
@@ -151,8 +161,16 @@ export class Appliance {
         names: config.http.names,
       }),
     });
-    const parts: Part[] = [record, this.delivery, mainPath, ...this.model.parts, this.server, this.feeds];
-    if (this.broker) parts.splice(1, 0, this.broker);
+    const parts: Part[] = [
+      this.changes,
+      record,
+      this.delivery,
+      mainPath,
+      ...this.model.parts,
+      this.server,
+      this.feeds,
+    ];
+    if (this.broker) parts.splice(2, 0, this.broker);
     this.lifecycle = new Lifecycle(parts, { ...shared, stopDeadline: STOP_DEADLINE });
   }
 

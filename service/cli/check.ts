@@ -1,5 +1,9 @@
+import { changesFile, readChanges } from "../changes-file.ts";
+import { laidText, lay, leftOutText } from "../changes-laid.ts";
 import { loadConfig } from "../config.ts";
+import type { Config } from "../contract/config.ts";
 import { ConfigError } from "../kernel/config-file.ts";
+import { isPerchError } from "../kernel/errors.ts";
 
 /**
  * `perch check`: 0 and a summary, or 1 and every error. A secret that cannot be had here is a note: it is
@@ -13,6 +17,7 @@ export function check(file: string): number {
     process.stdout.write(
       `${file} is right: node ${config.node}, ${config.feeds.length} feeds, ${config.watches.length} watches, ${rules} rules\n`,
     );
+    process.stdout.write(changesText(config));
     for (const text of notes) process.stdout.write(`note, the service will need it: ${text}\n`);
     return 0;
   } catch (error) {
@@ -22,5 +27,22 @@ export function check(file: string): number {
       `${problems.join("\n")}\n${problems.length} ${problems.length === 1 ? "error" : "errors"}\n`,
     );
     return 1;
+  }
+}
+
+/** What was changed by HTTP and is laid over this file when the service runs, a line each; nothing where nothing was. */
+function changesText(config: Config): string {
+  const path = changesFile(config.data);
+  try {
+    const laid = lay(config, readChanges(path));
+    const text = laidText(laid);
+    const lines = [
+      ...(text === undefined ? [] : [`note, changed by HTTP in ${path}: ${text}`]),
+      ...laid.leftOut.map((change) => `note, in ${path}: ${leftOutText(change)}`),
+    ];
+    return lines.map((line) => `${line}\n`).join("");
+  } catch (error) {
+    if (!isPerchError(error)) throw error;
+    return `note: ${error.message}\n`;
   }
 }

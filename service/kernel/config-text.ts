@@ -17,7 +17,7 @@ import type { Path } from "./config-schema.ts";
 import { messageOf, systemCode } from "./errors.ts";
 
 /** A configuration is a page or two; what is larger is some other file. Bytes. */
-const LARGEST_FILE = 1_000_000;
+export const LARGEST_FILE = 1_000_000;
 /** Depth that no configuration needs, and that a parser which calls itself does not survive for long. */
 const DEEPEST = 100;
 /** After so many errors in the syntax the rest are consequences of the first. */

@@ -51,7 +51,7 @@ export class Watchers {
 
   private watcher(watch: Watch, config: Watching, openEvents: readonly Event[]): Watcher {
     const before = this.current.find((watcher) => watcher.watch.id === watch.id);
-    if (before && isDeepStrictEqual(before.watch, watch) && sameAnswer(before.watch, watch)) return before;
+    if (before && sameWatch(before.watch, watch)) return before;
     return new Watcher({
       ...this.options,
       watch,
@@ -61,6 +61,10 @@ export class Watchers {
     });
   }
 }
+
+/** Whether two watches are the same in all that they say. */
+export const sameWatch = (one: Watch, other: Watch): boolean =>
+  isDeepStrictEqual(one, other) && sameAnswer(one, other);
 
 /** Why a watch asks nothing; undefined where it may. */
 export function whyIdle({ enabled, feeds: ids }: Watch, { feeds }: Watching): string | undefined {
