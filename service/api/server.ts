@@ -91,8 +91,9 @@ export class ApiServer implements Part {
     try {
       const tls = serverTls(http, data, clock.now(), logger);
       this.app = await this.routes(tls);
+      const firstRun = this.prepareLogins();
       this.listening = await this.app.listen({ host, port });
-      this.link = this.firstRun(this.listening);
+      this.link = firstRun && setupLink(http, this.listening, firstRun);
       if (tls) logger.info(`tls      certificate with the sha256 fingerprint ${tls.fingerprint}`);
     } catch (error) {
       const { message } = isPerchError(error) ? error : listenError(error, host, port);
@@ -127,13 +128,13 @@ export class ApiServer implements Part {
     }
   }
 
-  private firstRun(url: string): string | undefined {
-    const { signIn, http, logger } = this.options;
+  /** The token that makes the first admin, where there is none. */
+  private prepareLogins(): string | undefined {
     try {
-      const token = signIn.start();
-      return token === undefined ? undefined : setupLink(http, url, token);
+      return this.options.signIn.start();
     } catch (error) {
-      logger.warn({ part: this.name }, `nobody can log in: the accounts cannot be read: ${messageOf(error)}`);
+      const why = `nobody can log in: the accounts cannot be read: ${messageOf(error)}`;
+      this.options.logger.warn({ part: this.name }, why);
       return undefined;
     }
   }
