@@ -6,10 +6,12 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Clock } from "../kernel/clock.ts";
-import { systemCode } from "../kernel/errors.ts";
 import { connectionFault, RemoteFault, statusFault } from "./remote-fault.ts";
 
-/** Ms that an unused connection is kept; uvicorn and llama-server close theirs after 5 s, and none may meet that. */
+/**
+ * Ms that an unused connection is kept. Servers close theirs after 5 s (uvicorn, llama-server) or later, and none may
+ * meet that.
+ */
 const KEPT = 2_000;
 /** Most that is read of an answer that is no stream, bytes. */
 const LARGEST_ANSWER = 1e6;
@@ -118,19 +120,8 @@ export class RemoteClient {
     return new RemoteFault(fault.kind, fault.message.replaceAll(key, "[hidden]"), fault.more);
   }
 
-  private async exchange(sent: Sent): Promise<Exchange> {
-    const first = await this.send(sent, this.agent);
-    if (first !== "stale") return first;
-    const second = await this.send(sent, undefined);
-    if (second !== "stale") return second;
-    throw new RemoteFault("broken", "a new connection to it broke like a kept one");
-  }
-
-  /** Resolves when the answer begins; "stale" where a kept connection was closed before it had the request. */
-  private send(
-    { method, path, body, silence, signal }: Sent,
-    agent: HttpAgent | HttpsAgent | undefined,
-  ): Promise<Exchange | "stale"> {
+  /** Resolves when the answer begins. A request is sent once: a server may have died of it. */
+  private exchange({ method, path, body, silence, signal }: Sent): Promise<Exchange> {
     const { key, clock, connect } = this.options;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(connectionFault(signal.reason, false, signal));
@@ -141,9 +132,7 @@ export class RemoteClient {
       };
       const sent = (this.secure ? httpsRequest : httpRequest)({
         ...this.where,
-        // Without an agent a connection of its own, which still has to trust the same authority.
-        agent: agent ?? false,
-        ...(this.secure && { minVersion: "TLSv1.2", ca: this.options.ca }),
+        agent: this.agent,
         method,
         path: `${this.base}${path}`,
         signal,
@@ -168,12 +157,7 @@ export class RemoteClient {
         if (sent.reusedSocket || (!this.secure && !socket.connecting)) begin();
         else socket.once(this.secure ? "secureConnect" : "connect", begin);
       });
-      sent.once("error", (error) => {
-        const broke = ["ECONNRESET", "EPIPE"].includes(systemCode(error) ?? "");
-        if (!broke || !sent.reusedSocket || signal.aborted) return fail(error);
-        quiet();
-        resolve("stale");
-      });
+      sent.once("error", fail);
       sent.once("response", (response) => {
         quiet();
         resolve(new Exchange(response, silence, clock, signal));

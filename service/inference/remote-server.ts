@@ -19,7 +19,7 @@ export interface RemoteTimings extends LinkTimings {
   readonly missedBeats: number;
   /** Shortest and longest wait before it is tried again. */
   readonly backoff: { readonly first: number; readonly most: number };
-  /** As that, of a busy server that says not how long. */
+  /** As that, of a busy server that says not how long, and of one that has just failed once. */
   readonly rest: { readonly first: number; readonly most: number };
 }
 
@@ -55,6 +55,8 @@ export class RemoteServer {
   private trial = false;
   /** It asked to be left alone until then, monotonic ms. */
   private restUntil = 0;
+  /** Until then others are asked first, monotonic ms. */
+  private doubtUntil = 0;
   private readonly probe = new RemoteProbe();
   private readonly backoff: Backoff;
   private readonly rest: Backoff;
@@ -87,9 +89,9 @@ export class RemoteServer {
     return this.trial ? 1 : this.options.config.slots;
   }
 
-  /** Whether it failed under its last request: others are asked first. */
+  /** Whether it failed under its last request, and a moment ago: others are asked first. */
   get doubtful(): boolean {
-    return this.failures > 0;
+    return this.failures > 0 && this.options.clock.monotonic() < this.doubtUntil;
   }
 
   /** Why it cannot do what is needed, as far as that is known. */
@@ -254,6 +256,7 @@ export class RemoteServer {
         return;
       case "broken":
         this.failures += 1;
+        this.doubtUntil = clock.monotonic() + this.rest.next();
         if (this.trial || this.failures >= MOST_FAILURES) this.down(message);
         return;
       case "busy": {
