@@ -5,6 +5,7 @@ import { MODELS_HELP } from "./cli/models-usage.ts";
 import { SIMULATE_HELP, withLivePort } from "./cli/simulate-usage.ts";
 import { TOKEN_HELP } from "./cli/token-usage.ts";
 import { configFile, HELP, UsageError, version } from "./cli/usage.ts";
+import { USER_HELP } from "./cli/user-usage.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
 
 const text = { type: "string" } as const;
@@ -77,6 +78,16 @@ async function main(argv: string[]): Promise<number> {
       const { token } = await import("./cli/token.ts");
       return token({ ...values, words: positionals, config: configFile(values.config) });
     }
+    case "user": {
+      const { values, positionals } = parse(rest, { config: text, role: text, json: flag }, 3);
+      const { user } = await import("./cli/user.ts");
+      return user({ ...values, words: positionals, config: configFile(values.config) });
+    }
+    case "health": {
+      const { values } = parse(rest, { config: text, live: flag, json: flag }, 0);
+      const { health } = await import("./cli/health.ts");
+      return health({ ...values, config: configFile(values.config) });
+    }
     case "audit": {
       const { config, ...options } = parse(rest, { config: text, limit: text, json: flag }, 0).values;
       const { audit } = await import("./cli/audit.ts");
@@ -107,6 +118,7 @@ function help(verb = ""): number {
     models: MODELS_HELP,
     governor: GOVERNOR_HELP,
     token: TOKEN_HELP,
+    user: USER_HELP,
   };
   process.stdout.write(own[verb] ?? HELP);
   return 0;

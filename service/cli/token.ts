@@ -1,18 +1,9 @@
 import { userInfo } from "node:os";
 import { Tokens, type TokenWish } from "../api/tokens.ts";
 import { loadConfig } from "../config.ts";
-import {
-  API_LANES,
-  type AuditRow,
-  parseRate,
-  ROLES,
-  type Role,
-  rateText,
-  type StoredToken,
-} from "../contract/access.ts";
+import { API_LANES, parseRate, ROLES, type Role, rateText, type StoredToken } from "../contract/access.ts";
 import { parseDuration } from "../contract/units.ts";
-import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
-import { appendAudit } from "../record/record.ts";
+import { inData, noteByHand } from "./by-hand.ts";
 import { UsageError } from "./usage.ts";
 
 interface Options {
@@ -43,8 +34,8 @@ export async function token(options: Options): Promise<number> {
   const wish = action === "create" ? wishOf(options) : undefined;
   const { data } = loadConfig(options.config, () => undefined);
   const tokens = new Tokens(data, (message) => process.stderr.write(`perch: ${message}\n`));
-  if (wish) return inData(data, () => create(tokens, wish, data));
-  if (action === "list") return inData(data, () => list(tokens.list(), options.json ?? false));
+  if (wish) return inData(data, "the tokens", () => create(tokens, wish, data));
+  if (action === "list") return inData(data, "the tokens", () => list(tokens.list(), options.json ?? false));
   if (action !== "revoke")
     throw new UsageError(`perch token does not know ${action}: create, list or revoke`);
   if (word === undefined) throw new UsageError("revoke which? perch token revoke NAME");
@@ -52,7 +43,7 @@ export async function token(options: Options): Promise<number> {
     throw new UsageError(
       "that is a whole token, and every user of the box could read it here: give its name or id",
     );
-  return inData(data, () => revoke(tokens, word, data));
+  return inData(data, "the tokens", () => revoke(tokens, word, data));
 }
 
 function refuseStray(action: string, { name, role, kiosk, lane, expires, rate, json }: Options): void {
@@ -99,7 +90,7 @@ function expiryOf(expires: string | undefined): string | null {
 
 function create(tokens: Tokens, wish: TokenWish, data: string): number {
   const { token: shown, stored } = tokens.create(wish, Date.now());
-  audit(data, `token create ${stored.name} (${limitsOf(stored)})`);
+  noteByHand(data, `token create ${stored.name} (${limitsOf(stored)})`);
   // The token alone on standard output, so that it can go into a file or a vault unseen.
   process.stdout.write(`${shown}\n`);
   process.stderr.write(`${stored.name}: ${limitsOf(stored)}. It is shown this once: keep it now.\n`);
@@ -108,7 +99,7 @@ function create(tokens: Tokens, wish: TokenWish, data: string): number {
 
 function revoke(tokens: Tokens, word: string, data: string): number {
   for (const { name, id } of tokens.revoke(word)) {
-    audit(data, `token revoke ${name} (${id})`);
+    noteByHand(data, `token revoke ${name} (${id})`);
     process.stdout.write(`${name} (${id}) opens nothing any more\n`);
   }
   return 0;
@@ -137,32 +128,4 @@ function limitsOf({ role, kiosk, lane, rate, expires }: StoredToken): string {
       ? "does not expire"
       : `${over ? "EXPIRED" : "expires"} ${expires.slice(0, 16).replace("T", " ")} UTC`,
   ].join(", ");
-}
-
-/** The change is made already: where it cannot be noted, that is said. */
-function audit(data: string, what: string): void {
-  const row: AuditRow = {
-    ...{ at: Date.now(), who: userInfo().username, role: "admin", from: "command line" },
-    ...{ what, outcome: "done" },
-  };
-  try {
-    appendAudit(data, row);
-  } catch (error) {
-    process.stderr.write(`perch: this is not in the audit: ${messageOf(error)}\n`);
-  }
-}
-
-/** Faults of the folder in words. */
-function inData(data: string, act: () => number): number {
-  try {
-    return act();
-  } catch (error) {
-    const code = systemCode(error);
-    if (error instanceof PerchError || code === undefined) throw error;
-    const hint = code === "EACCES" || code === "EPERM" ? "; ask as the service's user, or with sudo" : "";
-    throw new PerchError(
-      "DATA_UNWRITABLE",
-      `the tokens of ${data} cannot be used: ${messageOf(error)}${hint}`,
-    );
-  }
 }

@@ -33,6 +33,11 @@ Usage: perch <verb> [options]
         Which level runs, how fast and why; overrule it for a while: perch governor --help.
   token create|list|revoke
         Who may ask the service for what, beyond this box's administrator: perch token --help.
+  user add|list|password|remove [NAME]
+        Who may log in with name and password: perch user --help.
+  health [--live] [--json] [--config F]
+        Whether the running service does its work: exit 0, or 1 with what does not. --live: only
+        whether it runs.
   mcp [--config F]
         The Model Context Protocol on standard input and output, for an agent on this box: it can
         look, listen, ask watches and search events of the running service.
