@@ -19,6 +19,7 @@ import type { FeedSink, FeedSource, FeedStatus } from "./contract/feed-source.ts
 import type { Event } from "./contract/observation.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import { EmbeddedBroker } from "./delivery/embedded-broker.ts";
+import { FeedCounter } from "./feed-desk.ts";
 import { forked } from "./feed-fork.ts";
 import { iso, systemClock } from "./kernel/clock.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
@@ -146,6 +147,7 @@ export class Appliance {
       token,
       signIn,
       audit: this.audit,
+      feeds: new FeedCounter({ changes: this.changes, feeds: this.feeds, latest: this.latest }),
       microphones,
       gateway: {
         inference,

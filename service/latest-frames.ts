@@ -1,18 +1,11 @@
 import type { FeedStatus } from "./contract/feed-source.ts";
-import type { Frame, Sound } from "./contract/media.ts";
+import type { Frame, Picture, Sound } from "./contract/media.ts";
 import type { Clock } from "./kernel/clock.ts";
 
 /** Arrivals by which the rate of frames is measured. */
 const MEASURED = 21;
 /** Ms without a frame after which a camera that usually sends several a second sends none. */
 const QUIET = 5_000;
-
-/** A picture as it came from its camera. */
-export interface Picture {
-  /** Capture time, epoch ms. */
-  readonly at: number;
-  readonly jpeg: Buffer;
-}
 
 /** What is known of one feed. */
 class Slot {

@@ -21,6 +21,7 @@ import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
 import { describeRoutes, openApiRoute } from "./openapi.ts";
 import { pageRoutes } from "./pages.ts";
 import { accountRoutes } from "./rest/accounts.ts";
+import { type FeedDesk, feedRoutes } from "./rest/feeds.ts";
 import { type GovernorDesk, governorRoutes } from "./rest/governor.ts";
 import { type ListenDesk, listenRoutes } from "./rest/listen.ts";
 import { sessionRoutes } from "./rest/session.ts";
@@ -54,6 +55,8 @@ interface Options {
   readonly access: Access;
   readonly signIn: SignIn;
   readonly audit: Audit;
+  /** Cameras and microphones; without it nobody sees them. */
+  readonly feeds?: FeedDesk;
   /** Microphones that can be listened to; without it none can. */
   readonly microphones?: ListenDesk;
   /** The model's own API; without it there is none. */
@@ -140,7 +143,7 @@ export class ApiServer implements Part {
   }
 
   private async routes(tls: ServerTls | undefined): Promise<Api> {
-    const { access, gateway, microphones, version, clock, logger } = this.options;
+    const { access, audit, feeds, gateway, microphones, version, clock, logger } = this.options;
     // Its types tell http from https; nothing here does.
     const app = Fastify({
       forceCloseConnections: true,
@@ -167,6 +170,7 @@ export class ApiServer implements Part {
     sessionRoutes(app, this.options);
     accountRoutes(app, this.options);
     pageRoutes(app);
+    if (feeds) feedRoutes(app, { feeds, access, audit, clock });
     if (microphones) listenRoutes(app, { microphones, access });
     mcpRoute(app, this.options);
     openApiRoute(app);

@@ -17,6 +17,9 @@ export interface Frame {
   readonly truth?: Truth;
 }
 
+/** A frame's picture, as whoever looks gets it. */
+export type Picture = Pick<Frame, "at" | "jpeg">;
+
 export interface Luma {
   readonly width: number;
   readonly height: number;

@@ -7,6 +7,7 @@ export const ERROR_CODES = {
   REQUEST_INVALID: { status: 400, retryable: false },
   NOT_FOUND: { status: 404, retryable: false },
   CONFLICT: { status: 409, retryable: false },
+  PRECONDITION_FAILED: { status: 412, retryable: false },
   TOKEN_INVALID: { status: 400, retryable: false },
   TOKEN_REFUSED: { status: 401, retryable: false },
   LOGIN_REFUSED: { status: 401, retryable: false },
