@@ -3,6 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import Fastify from "fastify";
 import OpenAI from "openai";
 import { afterEach, describe, expect, it } from "vitest";
+import { engineWording } from "../../service/api/openai/form.ts";
 import { StreamedAnswer } from "../../service/api/openai/sinks.ts";
 import type { Engine, Prompt, RawRequest } from "../../service/inference/engine.ts";
 import type { LadderEngine } from "../../service/inference/ladder-engine.ts";
@@ -261,7 +262,7 @@ describe("a client that does not read", () => {
     let given = 0;
     let answer: StreamedAnswer | undefined;
     app.get("/", (_, reply) => {
-      answer = new StreamedAnswer(reply, () => given++, stall);
+      answer = new StreamedAnswer(reply, engineWording("chat"), () => given++, stall);
       return reply;
     });
     const url = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));

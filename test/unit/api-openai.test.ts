@@ -95,18 +95,21 @@ describe("a chat, as it goes to the engine", () => {
     ]);
   });
 
-  it("offers the tool that is named and no other", async () => {
+  it("is held to a call of the tool that is named, and offers no other", async () => {
     const tools = ["a", "b"].map((name) => ({ type: "function", function: { name, description: "<bos>x" } }));
     const named = await sent({ tools, tool_choice: { type: "function", function: { name: "b" } } });
     const parameters = { type: "object", properties: {} };
     expect(named).toMatchObject({
       tools: [{ type: "function", function: { name: "b", description: " x", parameters } }],
-      tool_choice: "required",
+      tool_choice: "none",
+      response_format: { json_schema: { schema: { properties: { name: { enum: ["b"] } } } } },
+      messages: [{ role: "system", content: expect.stringMatching(/Functions: b\./) }, { role: "user" }],
     });
     expect(await sent({ tools, tool_choice: "none" })).toMatchObject({
       tool_choice: "none",
       tools: [{}, {}],
     });
+    expect(await sent({ tools })).toMatchObject({ tool_choice: "auto", tools: [{}, {}] });
     expect(await sent({ tools: [], tool_choice: "auto" })).not.toHaveProperty("tools");
   });
 

@@ -20,6 +20,13 @@ export class OpenAiFault extends Error {
     this.name = "OpenAiFault";
   }
 
+  /** The same with its place in the request as the client knows it. */
+  placed(as: (param: string) => string): OpenAiFault {
+    const { param } = this.more;
+    if (param === undefined) return this;
+    return new OpenAiFault(this.status, this.message, { ...this.more, param: as(param) });
+  }
+
   get body(): { error: { message: string; type: string; param: string | null; code: string | null } } {
     const { type = typeOf(this.status), code = null, param = null } = this.more;
     return { error: { message: this.message, type, param, code } };

@@ -1,7 +1,7 @@
 import type { FastifyReply } from "fastify";
 import type { EngineStamp, Sink } from "../../inference/engine.ts";
 import type { OpenAiFault } from "./fault.ts";
-import { Gathered } from "./gathered.ts";
+import type { StreamForm, WholeForm, Wording } from "./form.ts";
 
 /** What takes an answer, and tells the client how it ended. */
 export interface Answer extends Sink {
@@ -14,7 +14,7 @@ export interface Answer extends Sink {
 /** Ms that a client may leave its stream unread: its slot is another's too. */
 const STALL = 30_000;
 
-const provenance = (
+export const provenance = (
   { ladder, level, model, server }: EngineStamp,
   queued: number,
 ): Record<string, string> => ({
@@ -25,36 +25,42 @@ const provenance = (
   "x-perch-queue-ms": String(Math.round(queued)),
 });
 
-/** Hands the events on as they come. */
+/** Hands the events on as they come, in the client's words. */
 export class StreamedAnswer implements Answer {
   begun = false;
   private headers: Record<string, string> = {};
+  private form: StreamForm;
 
   constructor(
     private readonly reply: FastifyReply,
+    private readonly wording: Wording,
     /** Gives the request up. */
     private readonly giveUp: () => void,
     private readonly stall = STALL,
-  ) {}
+  ) {
+    this.form = wording.stream();
+  }
 
   begin(stamp: EngineStamp, queued: number): void {
     this.headers = provenance(stamp, queued);
+    this.form = this.wording.stream();
   }
 
   take(events: string): Promise<void> | undefined {
     const { raw } = this.reply;
     if (!this.begun) this.open();
-    if (raw.destroyed || raw.write(events)) return undefined;
+    const said = this.form.take(events);
+    if (said === "" || raw.destroyed || raw.write(said)) return undefined;
     return this.drained();
   }
 
   end(): void {
-    this.reply.raw.end();
+    this.reply.raw.end(this.form.end());
   }
 
   fail(fault: OpenAiFault): void {
-    if (this.begun) this.reply.raw.end(`data: ${JSON.stringify(fault.body)}\n\n`);
-    else sendFault(this.reply, fault);
+    if (this.begun) this.reply.raw.end(this.form.fail(fault));
+    else sendFault(this.reply, fault, this.wording);
   }
 
   /** The status goes out with the first event: until then a fault has one of its own. */
@@ -94,34 +100,36 @@ export class StreamedAnswer implements Answer {
 export class WholeAnswer implements Answer {
   /** The client has nothing before the end, so it can be asked again. */
   readonly begun = false;
-  private gathered: Gathered;
+  private form: WholeForm;
   private headers: Record<string, string> = {};
 
   constructor(
     private readonly reply: FastifyReply,
-    private readonly kind: "chat" | "completion",
+    private readonly wording: Wording,
   ) {
-    this.gathered = new Gathered(kind);
+    this.form = wording.whole();
   }
 
   begin(stamp: EngineStamp, queued: number): void {
     this.headers = provenance(stamp, queued);
-    this.gathered = new Gathered(this.kind);
+    this.form = this.wording.whole();
   }
 
   take(events: string): undefined {
-    this.gathered.take(events);
+    this.form.take(events);
   }
 
   end(): void {
-    void this.reply.headers(this.headers).send(this.gathered.whole());
+    void this.reply.headers(this.headers).send(this.form.whole());
   }
 
   fail(fault: OpenAiFault): void {
-    sendFault(this.reply, fault);
+    sendFault(this.reply, fault, this.wording);
   }
 }
 
-export function sendFault(reply: FastifyReply, fault: OpenAiFault): void {
-  void reply.code(fault.status).headers(fault.headers).send(fault.body);
+/** Answers with an error; in OpenAI's words where no others are named. */
+export function sendFault(reply: FastifyReply, fault: OpenAiFault, wording?: Pick<Wording, "error">): void {
+  const body = wording ? wording.error(fault) : fault.body;
+  void reply.code(fault.status).headers(fault.headers).send(body);
 }
