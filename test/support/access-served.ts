@@ -12,6 +12,7 @@ import { SignIn } from "../../service/api/sign-in.ts";
 import { Tokens, type TokenWish } from "../../service/api/tokens.ts";
 import type { HttpConfig } from "../../service/contract/config.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
+import type { Health } from "../../service/kernel/part.ts";
 import { Record } from "../../service/record/record.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { GovernorBench } from "./governed.ts";
@@ -42,6 +43,8 @@ export class Served {
   readonly bench = new GovernorBench();
   readonly record: Record;
   readonly signIn: SignIn;
+  /** What its parts say of themselves. */
+  parts: { [name: string]: Health } = { engine: { state: "ok" } };
   private readonly server: ApiServer;
 
   private constructor(
@@ -63,8 +66,8 @@ export class Served {
       http,
       data,
       version: "0.0.0",
-      health: () => ({}),
-      essential: [],
+      health: () => this.parts,
+      essential: [["engine"]],
       governor: {
         view: () => ({ ...governor.view(), ladder: "scripted", rungs: [...governor.rungs] }),
         obey: (command) => governor.obey(command),
