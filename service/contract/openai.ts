@@ -36,7 +36,7 @@ const AudioPart = Type.Object({
 const RefusalPart = Type.Object({ type: Type.Literal("refusal"), refusal: Type.String() });
 const Texts = Type.Array(Type.Union([TextPart], tagged("type")), { minItems: 1 });
 
-const ToolName = Type.String({
+export const ToolName = Type.String({
   pattern: "^[a-zA-Z0-9_.-]{1,128}$",
   description: "letters, digits, _, - and ., 128 at most",
 });

@@ -266,9 +266,9 @@ function handOn(response: IncomingMessage, take: Sink["take"]): Promise<string |
   });
 }
 
-/** The event of several that holds a text; in an answer of the model its quotes would be escaped. */
+/** The last event of several that holds a text; in an answer of the model its quotes would be escaped. */
 function eventWith(events: string, text: string): string | undefined {
-  return events.includes(text) ? events.split("\n\n").find((event) => event.includes(text)) : undefined;
+  return events.includes(text) ? events.split("\n\n").findLast((event) => event.includes(text)) : undefined;
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

@@ -6,7 +6,11 @@ import { wrong } from "./fault.ts";
 type Json = Record<string, unknown>;
 
 /** What a client may ask for and does not get here, and why. */
-const REFUSED: Record<string, { readonly when: (value: unknown) => boolean; readonly why: string }> = {
+export type Refused = Readonly<
+  Record<string, { readonly when: (value: unknown) => boolean; readonly why: string }>
+>;
+
+const REFUSED: Refused = {
   n: { when: (value) => value !== 1, why: "one answer is given to a request: ask again for another" },
   best_of: { when: (value) => value !== 1, why: "one answer is given to a request" },
   logprobs: { when: (value) => value !== false, why: "probabilities are not given" },
@@ -57,12 +61,19 @@ const OWN = [
  * Reads bodies of a schema, which is compiled once. A null counts as nothing, as it does at OpenAI's; an unknown
  * field is left out. The reader throws OpenAiFault with the first thing that is wrong and its place.
  */
-export function bodyReader<T>(schema: TSchema): (body: unknown) => T {
+export function bodyReader<T>(
+  schema: TSchema,
+  {
+    refused = {},
+    normal = normalChat,
+  }: { readonly refused?: Refused; readonly normal?: (body: Json) => Json } = {},
+): (body: unknown) => T {
   const compiled = Compile(schema);
+  const all = { ...REFUSED, ...refused };
   return (body) => {
     if (!isObject(body)) throw wrong("", "the body must be a JSON object");
     const given = normal(withoutNulls(body));
-    refuseFields(given);
+    refuseFields(given, all);
     // All is checked at once where it is well, and piece by piece where something has to be named.
     if (!compiled.Check(given)) {
       const [issue] = schemaIssues(schema, given);
@@ -73,8 +84,8 @@ export function bodyReader<T>(schema: TSchema): (body: unknown) => T {
   };
 }
 
-function refuseFields(given: Json): void {
-  for (const [field, { when, why }] of Object.entries(REFUSED))
+function refuseFields(given: Json, refused: Refused): void {
+  for (const [field, { when, why }] of Object.entries(refused))
     if (Object.hasOwn(given, field) && when(given[field]))
       throw wrong(field, `${field} is not taken: ${why}`, "unsupported_parameter");
   for (const field of OWN)
@@ -82,11 +93,11 @@ function refuseFields(given: Json): void {
       throw wrong(field, `${field} is not taken: it is the engine's own`, "unsupported_parameter");
 }
 
-const withoutNulls = (value: Json): Json =>
+export const withoutNulls = (value: Json): Json =>
   Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
 
 /** With lists where the API takes one or several: content, stop. */
-function normal(body: Json): Json {
+function normalChat(body: Json): Json {
   const { messages, stop } = body;
   return {
     ...body,

@@ -5,6 +5,7 @@ import { messageOf } from "../../kernel/errors.ts";
 import { readChat, readCompletion } from "./chat.ts";
 import { OpenAiFault, wrong } from "./fault.ts";
 import { Gateway } from "./gateway.ts";
+import { readResponse } from "./responses.ts";
 import { sendFault } from "./sinks.ts";
 
 export type GatewayOptions = ConstructorParameters<typeof Gateway>[0] & {
@@ -29,6 +30,9 @@ export async function gatewayRoutes(app: FastifyInstance, options: GatewayOption
   );
   app.post("/v1/completions", body, (request, reply) =>
     gateway.answer(readCompletion(request.body), request, reply),
+  );
+  app.post("/v1/responses", body, (request, reply) =>
+    gateway.answer(readResponse(request.body), request, reply),
   );
   app.all("/v1/*", async ({ method, url }) => {
     throw new OpenAiFault(404, `there is no ${method} ${url.slice(0, 100)} here`, { code: "unknown_url" });
