@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { health as healthCommand } from "../../service/cli/health.ts";
 import { user as userCommand } from "../../service/cli/user.ts";
 import { accessFolder, Served } from "../support/access-served.ts";
 import { Browser, PASSWORD } from "../support/browser.ts";
+import { commandLine } from "../support/perch.ts";
 import { perchArguments, perchIn, perchTold } from "../support/perch-command.ts";
 
 async function configured() {
@@ -59,12 +60,14 @@ describe("perch user", () => {
     terminal.stdout.on("data", (piece) => {
       shown += String(piece);
       if (/New password: $/.test(shown) || /Once more: $/.test(shown)) {
-        seen += execFileSync("ps", ["-eo", "args"], { encoding: "utf8" });
+        const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+        seen += pids.map((pid) => commandLine(Number(pid))).join("\n");
         terminal.stdin.write(`x\u007f${PASSWORD}\r`);
       }
     });
     expect(await new Promise((resolve) => terminal.on("close", resolve))).toBe(0);
     expect(shown).toContain("anna may log in as viewer");
+    expect(seen).toContain("user add anna");
     for (const text of [shown, seen]) expect(text).not.toContain(PASSWORD);
     const { hash } = new Accounts(data, new Passwords()).find("anna") ?? {};
     expect(await new Passwords().verify(hash, PASSWORD)).toBe(true);

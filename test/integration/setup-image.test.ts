@@ -1,19 +1,26 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
-import { loadConfig } from "../../service/config.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { perchArguments } from "../support/perch-command.ts";
 import { repository } from "./setup-checkout.ts";
 
 const dockerfile = readFileSync(join(repository, "Dockerfile"), "utf8").replace(/\\\n\s*/g, "");
 const lines = dockerfile.split("\n");
-const usualPort = String(loadConfig(join(repository, "config/perch.yaml")).http.port);
 
 let server: Server | undefined;
+let folder: string;
 
-afterEach(() => server?.close());
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "perch-image-"));
+});
+afterEach(() => {
+  server?.close();
+  rmSync(folder, { recursive: true });
+});
 
 describe("the container image", () => {
   it("copies only what a clone has and .dockerignore lets through", () => {
@@ -48,7 +55,7 @@ describe("the container image", () => {
     ["unhealthy while it says otherwise", 503, 1],
   ])("is %s", async (_, status, code) => {
     server = createServer((request, response) => {
-      response.writeHead(request.url === "/health/ready" ? status : 404).end();
+      response.writeHead(request.url === "/health/ready" ? status : 404).end('{"status":"as told"}');
     });
     await new Promise<void>((listening) => server?.listen(0, "127.0.0.1", listening));
 
@@ -60,12 +67,18 @@ describe("the container image", () => {
   });
 });
 
-/** Runs HEALTHCHECK's own command against another port than the usual one. */
+/** Runs HEALTHCHECK's own command from the sources, with a configuration of another port than the usual one. */
 function checkHealth(port: number): Promise<number | null> {
   const check = lines.find((line) => line.startsWith("HEALTHCHECK"))?.replace(/^.*CMD /, "") ?? "[]";
-  expect(check).toContain(`127.0.0.1:${usualPort}/`);
-  const [, ...args] = JSON.parse(check.replace(usualPort, String(port))) as string[];
+  const [node, main, ...words] = JSON.parse(check) as string[];
+  expect([node, main]).toEqual(["node", "/opt/perch/dist/service/main.js"]);
+  const file = join(folder, "perch.yaml");
+  const copied = lines.find((line) => line.startsWith("COPY config/perch.yaml "))?.split(" ")[2] ?? "";
+  expect(words).toContain(copied);
+  const text = readFileSync(join(repository, "config/perch.yaml"), "utf8");
+  writeFileSync(file, `${text}\nhttp: { port: ${port} }\n`);
+  const args = perchArguments(...words.map((word) => (word === copied ? file : word)));
   return new Promise((done) => {
-    spawn(process.execPath, args, { stdio: "ignore" }).on("close", done);
+    spawn(process.execPath, args, { stdio: "ignore", cwd: folder }).on("close", done);
   });
 }
