@@ -2,7 +2,7 @@ import { Agent, type IncomingMessage, type RequestOptions, request } from "node:
 import Type from "typebox";
 import { Value } from "typebox/value";
 import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
-import type { RawRequest, Reply, Sink } from "./engine.ts";
+import { COUNT_PATH, type RawRequest, type Reply, type Sink } from "./engine.ts";
 import type { ChatRequest } from "./prompt.ts";
 
 const Count = Type.Number({ minimum: 0 });
@@ -81,6 +81,10 @@ export class ChatClient {
       const response = await this.responseTo(path, body, signal);
       response.setEncoding("utf8");
       if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await textOf(response));
+      if (path === COUNT_PATH) {
+        await take(`data: ${await textOf(response)}\n\n`);
+        return { text: "", ...accountOf(undefined) };
+      }
       const timed = await handOn(response, take);
       return { text: "", ...accountOf(parsed(timed?.slice("data: ".length) ?? "")) };
     } catch (error) {

@@ -15,12 +15,15 @@ export interface Prompt {
   readonly maxTokens?: number;
 }
 
+/** Counts the tokens of a chat; llama-server alone has it. Its answer is no stream, and comes as one event. */
+export const COUNT_PATH = "/v1/chat/completions/input_tokens";
+
 /**
  * A request in the server's own words, cleaned at Perch's edge: its answer passes on as it comes. It always
  * asks for a stream, for only then does llama-server notice within a token that it was given up.
  */
 export interface RawRequest {
-  readonly path: "/v1/chat/completions" | "/v1/completions";
+  readonly path: "/v1/chat/completions" | "/v1/completions" | typeof COUNT_PATH;
   /** JSON, with `stream: true`. */
   readonly body: string;
   /** Level that must answer it; SUPERSEDED where another one runs when its turn comes. */

@@ -6,6 +6,7 @@ import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health } from "../kernel/part.ts";
 import {
+  COUNT_PATH,
   type Engine,
   type EngineStamp,
   type Fit,
@@ -128,6 +129,7 @@ export class RemoteEngine implements Engine {
   fits(work: Prompt | RawRequest): Fit {
     if (isRaw(work) && work.level !== undefined)
       return { never: `level ${work.level} is this box's own, and servers elsewhere have none` };
+    if (isRaw(work) && work.path === COUNT_PATH) return { never: "servers elsewhere count no tokens" };
     const needs = needsOf(work);
     const able = this.able(needs);
     if (able.length === 0)

@@ -3,6 +3,7 @@ import { ResponseBody, type ResponseItem, type ResponsePart } from "../../contra
 import { isObject } from "../../kernel/config-schema.ts";
 import { bodyReader, type Refused, withoutNulls } from "./body.ts";
 import { chatOf, type Read } from "./chat.ts";
+import { countOf } from "./count.ts";
 import { OpenAiFault, wrong } from "./fault.ts";
 import { ResponseForm } from "./responses-form.ts";
 
@@ -47,6 +48,10 @@ export function readResponse(given: unknown): Read {
     throw error instanceof OpenAiFault ? error.placed(placed) : error;
   }
 }
+
+/** POST /v1/responses/input_tokens. Throws OpenAiFault. */
+export const readResponseCount = (given: unknown): Read =>
+  countOf(readResponse(given), (tokens) => ({ object: "response.input_tokens", input_tokens: tokens }));
 
 function samplingOf(body: ResponseBody): Omit<ChatBody, "messages"> {
   const { model, stream, temperature, top_p, max_output_tokens, parallel_tool_calls, reasoning } = body;

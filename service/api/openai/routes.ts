@@ -2,10 +2,12 @@ import { isUtf8 } from "node:buffer";
 import type { FastifyInstance, onRequestAsyncHookHandler } from "fastify";
 import { LIMITS } from "../../contract/openai.ts";
 import { messageOf } from "../../kernel/errors.ts";
+import { readMessage, readMessageCount } from "./anthropic.ts";
+import { anthropicError } from "./anthropic-fault.ts";
 import { readChat, readCompletion } from "./chat.ts";
 import { OpenAiFault, wrong } from "./fault.ts";
 import { Gateway } from "./gateway.ts";
-import { readResponse } from "./responses.ts";
+import { readResponse, readResponseCount } from "./responses.ts";
 import { sendFault } from "./sinks.ts";
 
 export type GatewayOptions = ConstructorParameters<typeof Gateway>[0] & {
@@ -31,9 +33,23 @@ export async function gatewayRoutes(app: FastifyInstance, options: GatewayOption
   app.post("/v1/completions", body, (request, reply) =>
     gateway.answer(readCompletion(request.body), request, reply),
   );
+  app.post("/v1/responses/input_tokens", body, (request, reply) =>
+    gateway.answer(readResponseCount(request.body), request, reply),
+  );
   app.post("/v1/responses", body, (request, reply) =>
     gateway.answer(readResponse(request.body), request, reply),
   );
+  app.register(async (inner) => {
+    inner.setErrorHandler((error, _request, reply) =>
+      sendFault(reply, gateway.faultOf(error), { error: anthropicError }),
+    );
+    inner.post("/v1/messages", body, (request, reply) =>
+      gateway.answer(readMessage(request.body), request, reply),
+    );
+    inner.post("/v1/messages/count_tokens", body, (request, reply) =>
+      gateway.answer(readMessageCount(request.body), request, reply),
+    );
+  });
   app.all("/v1/*", async ({ method, url }) => {
     throw new OpenAiFault(404, `there is no ${method} ${url.slice(0, 100)} here`, { code: "unknown_url" });
   });
