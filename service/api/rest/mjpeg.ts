@@ -105,7 +105,8 @@ class View {
       return;
     }
     // By the time that was planned, so that unsteady cameras come out at the rate that was asked for.
-    this.due = Math.max(this.due, now - interval) + interval;
+    const late = now - this.due;
+    this.due = now + interval - (late < interval ? late : 0);
     this.send(picture);
   }
 
