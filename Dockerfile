@@ -52,7 +52,7 @@ VOLUME /data
 # No EXPOSE: where HTTP (8473) and the embedded broker (1883) listen is the configuration's to say, and at first
 # that is loopback. --network host reaches both; an external broker needs neither.
 # Asks where and how the configuration says, with TLS and a token where it takes them.
-HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
   CMD ["node", "/opt/perch/dist/service/main.js", "health", "--config", "/etc/perch/perch.yaml"]
 ENTRYPOINT ["node", "/opt/perch/dist/service/main.js"]
 CMD ["run", "--config", "/etc/perch/perch.yaml"]

@@ -27,8 +27,10 @@ async function main(argv: string[]): Promise<number> {
       return check(configFile(values.config ?? positionals[0]));
     }
     case "doctor": {
+      const { config, egress } = parse(rest, { config: text, egress: flag }, 0).values;
+      if (egress) return (await import("./cli/doctor-egress.ts")).doctorEgress(configFile(config));
       const { doctor } = await import("./cli/doctor.ts");
-      return doctor(configFile(parse(rest, { config: text }, 0).values.config));
+      return doctor(configFile(config));
     }
     case "ask": {
       const { values, positionals } = parse(

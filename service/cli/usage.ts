@@ -16,9 +16,10 @@ Usage: perch <verb> [options]
         dropped and acknowledged as JSON at the end.
   check [F]
         Read a configuration and show every error in it, each with its line. Exit 1 if there is one.
-  doctor [--config F]
+  doctor [--egress] [--config F]
         What is here (processor, GPU, tools, model files, devices, permissions) and what that
-        allows.
+        allows. --egress: what the running service has open, and whether the configuration names
+        it; exit 1 where it does not.
   ask "question" [--image F ...] [--audio F] [--schema F] [--config F]
         Ask the model once. --image may be given several times, the oldest picture first.
         --schema: a YAML or JSON file with the answer's fields, as a watch has them.
