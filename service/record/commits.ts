@@ -27,14 +27,15 @@ interface Attempt {
   readonly acks: readonly Waiting<readonly number[]>[];
 }
 
+type OutboxCounts = Readonly<{ [count in "added" | "removed"]: number }>;
 interface Options {
   readonly folder: string;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The database is open, at first or again. */
   opened(store: Store): void;
-  /** Entries are durable; `removed` counts the outbox rows that went. */
-  committed(entries: readonly Entry[], removed: number): void;
+  /** Entries are durable; `outbox` counts its rows that came and went. */
+  committed(entries: readonly Entry[], outbox: OutboxCounts): void;
   /** The disk is full: remove something old, once. May throw what SQLite says. */
   makeRoom(store: Store): void;
 }
@@ -157,10 +158,10 @@ export class Commits {
     const begun = clock.monotonic();
     const attempt = this.nextAttempt(this.entries.slice(0, BATCH), [...this.acks]);
     try {
-      const { removed } = this.commit(this.store, attempt);
+      const outbox = this.commit(this.store, attempt);
       this.lastEnd = clock.monotonic();
       this.lastDuration = this.lastEnd - begun;
-      this.settle(attempt, removed);
+      this.settle(attempt, outbox);
     } catch (error) {
       if (faultOf(error, this.options.folder)) this.fail(error);
       else this.commitOneByOne(this.store, attempt, error);
@@ -173,7 +174,7 @@ export class Commits {
     for (const waiting of entries) {
       const attempt = this.nextAttempt([waiting], []);
       try {
-        this.settle(attempt, this.commit(store, attempt).removed);
+        this.settle(attempt, this.commit(store, attempt));
       } catch (reason) {
         if (faultOf(reason, this.options.folder)) {
           this.fail(reason);
@@ -195,7 +196,7 @@ export class Commits {
     return this.attempted;
   }
 
-  private commit(store: Store, { batch, entries, acks }: Attempt): { removed: number } {
+  private commit(store: Store, { batch, entries, acks }: Attempt): OutboxCounts {
     return store.commit(
       batch,
       entries.map(({ what }) => what),
@@ -204,14 +205,14 @@ export class Commits {
     );
   }
 
-  private settle({ entries, acks }: Attempt, removed: number): void {
+  private settle({ entries, acks }: Attempt, outbox: OutboxCounts): void {
     this.attempted = undefined;
     this.drop(entries);
     this.acks.splice(0, acks.length);
     for (const waiting of [...entries, ...acks]) waiting.resolve();
     this.options.committed(
       entries.map(({ what }) => what),
-      removed,
+      outbox,
     );
   }
 
@@ -257,7 +258,8 @@ export class Commits {
     this.store = store;
     const last = this.attempted;
     // The commit had reached the disk, and only its success had not come back.
-    if (this.fault && last && store.rows.progress === last.batch) this.settle(last, 0);
+    // The outbox is counted afresh below.
+    if (this.fault && last && store.rows.progress === last.batch) this.settle(last, { added: 0, removed: 0 });
     this.options.opened(store);
     return store;
   }
@@ -267,7 +269,7 @@ export class Commits {
     store.db.pragma("wal_checkpoint(PASSIVE)");
     if (this.acks.length > 0) {
       const attempt = this.nextAttempt([], [...this.acks]);
-      this.settle(attempt, this.commit(store, attempt).removed);
+      this.settle(attempt, this.commit(store, attempt));
     }
     if (this.roomMade) return;
     this.options.makeRoom(store);

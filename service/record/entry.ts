@@ -1,6 +1,7 @@
 import type { AuditRow } from "../contract/access.ts";
 import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation } from "../contract/observation.ts";
+import type { Acknowledgement } from "./change-rows.ts";
 
 /** What one answer, one decision of the governor or one change by somebody leads to. All of it is committed in one transaction, or none of it. */
 export interface Entry {
@@ -13,6 +14,8 @@ export interface Entry {
   readonly decision?: DecisionRow;
   readonly load?: LoadTaken;
   readonly audit?: AuditRow;
+  /** Where it changes nothing, the entry's messages are left out. */
+  readonly acknowledgement?: Acknowledgement;
 }
 
 /** Roughly the bytes of memory that an entry holds while it waits. */

@@ -111,6 +111,28 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX audit_at ON audit (at);
   `,
+  `
+  -- Who took note of an event.
+  ALTER TABLE event ADD COLUMN acknowledged INTEGER;
+  ALTER TABLE event ADD COLUMN acknowledged_by TEXT;
+  ALTER TABLE event ADD COLUMN note TEXT;
+  CREATE INDEX event_rule ON event (rule, started);
+  CREATE INDEX event_severity ON event (severity, started);
+  CREATE INDEX event_acknowledged ON event (started) WHERE acknowledged IS NOT NULL;
+  CREATE INDEX event_unacknowledged ON event (started) WHERE acknowledged IS NULL;
+
+  -- What changed, in the order of commits, for those who follow it: an event as it was then, or an observation.
+  -- AUTOINCREMENT: a number that was told never comes again.
+  CREATE TABLE change (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL
+      CHECK (kind IN ('start', 'update', 'end', 'acknowledged', 'unacknowledged', 'observation')),
+    watch TEXT NOT NULL,
+    event TEXT,
+    observation INTEGER
+  ) STRICT;
+  `,
 ];
 
 /** The database's version; throws PerchError DATA_NEWER where a later Perch wrote it. */

@@ -1,9 +1,16 @@
 import type Database from "better-sqlite3";
 import type { AuditRow } from "../contract/access.ts";
 import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
-import type { Event, Observation, Provenance } from "../contract/observation.ts";
-import { iso } from "../kernel/clock.ts";
-import { queryFor } from "./words.ts";
+import type { Event, Observation } from "../contract/observation.ts";
+import {
+  EVENT,
+  type EventRow,
+  eventOf,
+  OBSERVATION,
+  type ObservationRow,
+  observationOf,
+} from "./row-forms.ts";
+import { expandedQuery } from "./search-terms.ts";
 
 /** Which events; a field left out does not narrow. */
 export interface EventFilter {
@@ -32,29 +39,8 @@ export interface Counts {
   readonly outbox: number;
 }
 
-interface ObservationRow
-  extends Omit<Observation, "feeds" | "captured" | "answered" | "answer" | "provenance"> {
-  readonly feeds: string;
-  readonly captured: number;
-  readonly answered: number;
-  readonly answer: string;
-  readonly provenance: string;
-}
-
-interface EventRow extends Omit<Event, "started" | "at" | "ended" | "reason" | "answer"> {
-  readonly started: number;
-  readonly at: number;
-  readonly ended: number | null;
-  readonly reason: string | null;
-  readonly answer: string;
-}
-
 /** A row whose fields of these names are as SQLite holds them. */
 type Stored<T, K extends keyof T> = Omit<T, K> & Readonly<Record<K, string | number>>;
-
-const OBSERVATION = "id, node, watch, feeds, captured, answered, answer, provenance";
-const EVENT = `id, sequence, node, watch, rule, title, severity, phase, started, at, ended, reason, observation,
-  answer`;
 
 /** What can be asked of the record. Newest first, except where said. */
 export class Queries {
@@ -95,21 +81,27 @@ export class Queries {
 
   /** Observations and events that have every word of the text, at most `limit` of each. Any text will do. */
   search(text: string, limit = 100): { observations: Observation[]; events: Event[] } {
-    const query = queryFor(text);
-    if (query === undefined) return { observations: [], events: [] };
-    const observations = this.db.prepare<[string, number], ObservationRow>(
-      `SELECT ${OBSERVATION} FROM observation WHERE number IN (
-         SELECT rowid FROM observation_words WHERE observation_words MATCH ? ORDER BY rowid DESC LIMIT ?
-       ) ORDER BY number DESC`,
+    const numbers = (words: "observation_words" | "event_words"): string => {
+      const query = expandedQuery(this.db, words, text);
+      if (query === undefined) return "[]";
+      const found = this.db
+        .prepare<[string, number], number>(
+          `SELECT rowid FROM ${words} WHERE ${words} MATCH ? ORDER BY rowid DESC LIMIT ?`,
+        )
+        .pluck()
+        .all(query, limit);
+      return JSON.stringify(found);
+    };
+    const observations = this.db.prepare<[string], ObservationRow>(
+      `SELECT ${OBSERVATION} FROM observation WHERE number IN (SELECT value FROM json_each(?))
+       ORDER BY number DESC`,
     );
-    const events = this.db.prepare<[string, number], EventRow>(
-      `SELECT ${EVENT} FROM event WHERE number IN (
-         SELECT rowid FROM event_words WHERE event_words MATCH ? ORDER BY rowid DESC LIMIT ?
-       ) ORDER BY number DESC`,
+    const events = this.db.prepare<[string], EventRow>(
+      `SELECT ${EVENT} FROM event WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number DESC`,
     );
     return {
-      observations: observations.all(query, limit).map(observationOf),
-      events: events.all(query, limit).map(eventOf),
+      observations: observations.all(numbers("observation_words")).map(observationOf),
+      events: events.all(numbers("event_words")).map(eventOf),
     };
   }
 
@@ -199,28 +191,5 @@ function conditions(wanted: Record<string, string | number | undefined>): {
   return {
     where: given.length === 0 ? "" : `WHERE ${given.map(([condition]) => condition).join(" AND ")}`,
     values: given.map(([, value]) => value),
-  };
-}
-
-// The database holds only what passed the contract on its way in.
-function observationOf(row: ObservationRow): Observation {
-  return {
-    ...row,
-    feeds: JSON.parse(row.feeds) as string[],
-    captured: iso(row.captured),
-    answered: iso(row.answered),
-    answer: JSON.parse(row.answer) as Observation["answer"],
-    provenance: JSON.parse(row.provenance) as Provenance,
-  };
-}
-
-function eventOf({ reason, ...row }: EventRow): Event {
-  return {
-    ...row,
-    started: iso(row.started),
-    at: iso(row.at),
-    ended: row.ended === null ? null : iso(row.ended),
-    ...(reason === null ? {} : { reason }),
-    answer: JSON.parse(row.answer) as Event["answer"],
   };
 }

@@ -6,9 +6,11 @@ import { messageOf, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
+import type { Changes } from "./changes.ts";
 import { Commits } from "./commits.ts";
 import type { Entry } from "./entry.ts";
 import type { Outbox } from "./outbox-row.ts";
+import type { Pages } from "./pages.ts";
 import type { Queries } from "./queries.ts";
 import { Retention } from "./retention.ts";
 import type { Store } from "./store.ts";
@@ -38,6 +40,7 @@ export class Record implements Part {
   private readonly commits: Commits;
   private readonly retention: Retention;
   private readonly appendedCallbacks = new Set<() => void>();
+  private readonly changedCallbacks = new Set<() => void>();
   private readonly shrinking = new Set<Promise<void>>();
   private readonly openedWaiters: (() => void)[] = [];
   private state: "starting" | "started" | "stopped" = "starting";
@@ -52,7 +55,7 @@ export class Record implements Part {
       clock,
       logger,
       opened: (store) => this.opened(store),
-      committed: (entries, removed) => this.committed(entries, removed),
+      committed: (entries, outbox) => this.committed(entries, outbox),
       makeRoom: (store) => {
         this.retention.makeRoom(store);
       },
@@ -135,9 +138,23 @@ export class Record implements Part {
 
   /** What can be asked of the record. Throws PerchError while the database is not open. */
   get queries(): Queries {
-    const store = this.commits.open;
-    if (store) return store.queries;
-    throw this.commits.trouble ?? new PerchError("DATA_UNWRITABLE", "the record is not open");
+    return this.openStore().queries;
+  }
+
+  /** Lists of any length. Throws PerchError while the database is not open. */
+  get pages(): Pages {
+    return this.openStore().pages;
+  }
+
+  /** What changed of late. Throws PerchError while the database is not open. */
+  get changes(): Changes {
+    return this.openStore().changes;
+  }
+
+  /** Called after every commit, and when the database is open again. The returned function ends it. */
+  onChanged(callback: () => void): () => void {
+    this.changedCallbacks.add(callback);
+    return () => this.changedCallbacks.delete(callback);
   }
 
   /** Resolves once the database is open: before `start` resolves, or when a fault at the start is mended. */
@@ -151,6 +168,12 @@ export class Record implements Part {
     await this.retention.run();
   }
 
+  private openStore(): Store {
+    const store = this.commits.open;
+    if (store) return store;
+    throw this.commits.trouble ?? new PerchError("DATA_UNWRITABLE", "the record is not open");
+  }
+
   private planRetention(ms: number): void {
     this.cancelRetention = this.options.clock.after(ms, async () => {
       await this.retention.run();
@@ -162,18 +185,21 @@ export class Record implements Part {
     this.setPending(store.rows.pending());
     for (const resolve of this.openedWaiters.splice(0)) resolve();
     if (this.pendingRows > 0) this.callAppended();
+    for (const callback of this.changedCallbacks) callback();
   }
 
-  private committed(entries: readonly Entry[], removed: number): void {
+  private committed(
+    entries: readonly Entry[],
+    { added, removed }: { readonly added: number; readonly removed: number },
+  ): void {
     const { observations, events } = this.options.metrics;
-    let added = 0;
     for (const entry of entries) {
       if (entry.observation) observations.inc({ watch: entry.observation.watch });
       for (const { watch, rule, phase } of entry.events) events.inc({ watch, rule, phase });
-      added += entry.messages.length;
     }
     this.setPending(this.pendingRows + added - removed);
     if (added > 0) this.callAppended();
+    for (const callback of this.changedCallbacks) callback();
   }
 
   private expired(messages: number): void {

@@ -12,6 +12,8 @@ const STEP = 200;
 /** Pages given back to the disk in one step. */
 const VACUUM_STEP = 512;
 const A_DAY = 86_400_000;
+/** Changes that are kept for those who follow the record, of the last day at most. */
+const MOST_CHANGES = 200_000;
 /** Below the limit by this share when done, so that not every run has to remove. */
 const HEADROOM = 0.05;
 
@@ -71,6 +73,7 @@ export class Retention {
       const oldest = clock.now() - config.age;
       await this.repeat((store) => this.removeUntil(store, oldest - 1));
       await this.repeat((store) => this.expireMessages(store, oldest));
+      await this.repeat((store) => this.removeChanges(store, Math.max(oldest, clock.now() - A_DAY)));
       await this.keepUnder(config.bytes);
       await this.keepAhead();
     } catch (error) {
@@ -144,6 +147,7 @@ export class Retention {
     );
     const observationWords = db.prepare("DELETE FROM observation_words WHERE rowid = ?");
     const eventWords = db.prepare("DELETE FROM event_words WHERE rowid = ?");
+    const changes = this.changesUntil(db);
     const mergeWords = db.prepare(
       "INSERT INTO observation_words (observation_words, rank) VALUES ('merge', ?)",
     );
@@ -154,12 +158,29 @@ export class Retention {
         const goneEvents = events.all(time, STEP);
         const goneDecisions = decisions.run(time, STEP).changes;
         const goneAudits = audits.run(time, STEP).changes;
+        const goneChanges = changes.run(STEP, time).changes;
         for (const number of goneEvents) eventWords.run(number);
         // Removed words leave marks; without this their room would come back only with many new ones.
         if (goneObservations.length > 0) mergeWords.run(STEP);
-        return goneObservations.length + goneEvents.length + goneDecisions + goneAudits;
+        return goneObservations.length + goneEvents.length + goneDecisions + goneAudits + goneChanges;
       })
       .immediate();
+  }
+
+  private removeChanges({ db }: Store, time: number): number {
+    const tooMany = db.prepare(
+      `DELETE FROM change WHERE number IN (SELECT number FROM change ORDER BY number LIMIT ?)
+         AND number <= (SELECT max(number) FROM change) - ?`,
+    );
+    const removed = this.changesUntil(db).run(STEP, time).changes;
+    return removed + tooMany.run(STEP, MOST_CHANGES).changes;
+  }
+
+  /** Of the oldest so many, those that were committed at or before a time. */
+  private changesUntil(db: Store["db"]) {
+    return db.prepare<[number, number]>(
+      `DELETE FROM change WHERE number IN (SELECT number FROM change ORDER BY number LIMIT ?) AND at <= ?`,
+    );
   }
 
   private expireMessages({ db }: Store, before: number): number {

@@ -3,12 +3,15 @@ import type { AuditRow } from "../contract/access.ts";
 import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation } from "../contract/observation.ts";
 import { observationTopic } from "../contract/topics.ts";
+import { ChangeRows } from "./change-rows.ts";
 import type { Entry } from "./entry.ts";
 import type { OutboxRow } from "./outbox-row.ts";
+import { type AcknowledgedColumns, acknowledgedOf } from "./row-forms.ts";
 import { wordsOfAnswer, wordsOfEvent } from "./words.ts";
 
 /** Every statement that writes, and the outbox's reading. Transactions are the caller's. */
 export class Rows {
+  private readonly changes: ChangeRows;
   private readonly insertObservation;
   private readonly insertObservationWords;
   private readonly findEvent;
@@ -27,12 +30,15 @@ export class Rows {
   private readonly getProgress;
 
   constructor(db: Database.Database) {
+    this.changes = new ChangeRows(db);
     this.insertObservation = db.prepare(
       `INSERT INTO observation (id, node, watch, feeds, captured, answered, answer, provenance)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.insertObservationWords = db.prepare("INSERT INTO observation_words (rowid, words) VALUES (?, ?)");
-    this.findEvent = db.prepare<[string], { sequence: number }>("SELECT sequence FROM event WHERE id = ?");
+    this.findEvent = db.prepare<[string], { sequence: number } & AcknowledgedColumns>(
+      "SELECT sequence, acknowledged, acknowledged_by, note FROM event WHERE id = ?",
+    );
     this.insertEvent = db.prepare(
       `INSERT INTO event (sequence, node, watch, rule, title, severity, phase, started, at, ended, reason,
          observation, answer, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -67,19 +73,24 @@ export class Rows {
     this.getProgress = db.prepare<[], string>("SELECT batch FROM progress").pluck();
   }
 
-  /** Writes an entry; `at` is the time of the commit, epoch ms. */
-  write(entry: Entry, at: number): void {
-    if (entry.observation) this.writeObservation(entry.observation);
-    for (const event of entry.events) this.writeEvent(event);
+  /**
+   * Writes an entry; `at` is the time of the commit, epoch ms. Answers how many messages it put into the outbox: an
+   * acknowledgement that changes nothing has none.
+   */
+  write(entry: Entry, at: number): number {
+    if (entry.observation) this.writeObservation(entry.observation, at);
+    for (const event of entry.events) this.writeEvent(event, at);
     if (entry.thumbnail) this.writeThumbnail(entry.events, entry.thumbnail, at);
     if (entry.decision) this.writeDecision(entry.decision);
     if (entry.load) this.writeLoad(entry.load);
     if (entry.audit) this.writeAudit(entry.audit);
+    if (entry.acknowledgement && !this.changes.acknowledge(entry.acknowledgement, at)) return 0;
     const passing = entry.observation && observationTopic("", entry.observation.watch);
     for (const { topic, payload } of entry.messages) {
       const expires = passing !== undefined && topic.endsWith(passing) ? 1 : 0;
       this.insertMessage.run(topic, payload, at, expires);
     }
+    return entry.messages.length;
   }
 
   /** Keeps a picture with those of the events that exist and have none yet. */
@@ -111,7 +122,7 @@ export class Rows {
     this.setProgress.run(batch);
   }
 
-  private writeObservation(observation: Observation): void {
+  private writeObservation(observation: Observation, at: number): void {
     const { id, node, watch, feeds, captured, answered, answer, provenance } = observation;
     const { lastInsertRowid } = this.insertObservation.run(
       id,
@@ -125,9 +136,10 @@ export class Rows {
     );
     const words = wordsOfAnswer(answer);
     if (words !== "") this.insertObservationWords.run(lastInsertRowid, words);
+    this.changes.observation(lastInsertRowid, watch, at);
   }
 
-  private writeEvent(event: Event): void {
+  private writeEvent(event: Event, at: number): void {
     const values = [
       event.sequence,
       event.node,
@@ -149,6 +161,8 @@ export class Rows {
       const { lastInsertRowid } = this.insertEvent.run(values);
       this.insertEventWords.run(lastInsertRowid, wordsOfEvent(event));
     } else if (event.sequence > known.sequence) this.updateEvent.run(values);
+    else return;
+    this.changes.event(event, known ? acknowledgedOf(known) : null, at);
   }
 
   private writeDecision(decision: DecisionRow): void {

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
+import { Changes } from "./changes.ts";
 import type { Entry } from "./entry.ts";
 import { DATABASE, damaged } from "./faults.ts";
 import { createPrivate, FolderLock } from "./folder-lock.ts";
 import { migrate, versionOf } from "./migrations.ts";
+import { Pages } from "./pages.ts";
 import { Queries } from "./queries.ts";
 import { Rows } from "./rows.ts";
 
@@ -16,15 +18,21 @@ const CHECKED_BYTES = 256e6;
 /** The open database of a data folder, and the folder's lock. */
 export class Store {
   readonly queries: Queries;
+  readonly pages: Pages;
+  readonly changes: Changes;
   readonly rows: Rows;
   private readonly inode: number;
 
   private constructor(
     readonly folder: string,
     readonly db: Database.Database,
+    /** What is asked goes here: nothing that somebody wants to know can change the record. */
+    private readonly readingDb: Database.Database,
     private readonly lock: FolderLock,
   ) {
-    this.queries = new Queries(db);
+    this.queries = new Queries(readingDb);
+    this.pages = new Pages(readingDb);
+    this.changes = new Changes(readingDb);
     this.rows = new Rows(db);
     this.inode = statSync(db.name).ino;
   }
@@ -36,9 +44,12 @@ export class Store {
   static open(folder: string): Store {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const lock = FolderLock.take(folder);
+    let db: Database.Database | undefined;
     try {
-      return new Store(folder, openDatabase(folder), lock);
+      db = openDatabase(folder);
+      return new Store(folder, db, readingOf(folder), lock);
     } catch (error) {
+      db?.close();
       lock.release();
       throw error;
     }
@@ -50,14 +61,15 @@ export class Store {
     entries: readonly Entry[],
     acknowledged: readonly number[],
     at: number,
-  ): { removed: number } {
+  ): { added: number; removed: number } {
     this.refuseReplaced();
     return this.db
       .transaction(() => {
-        for (const entry of entries) this.rows.write(entry, at);
+        let added = 0;
+        for (const entry of entries) added += this.rows.write(entry, at);
         const removed = this.rows.acknowledge(acknowledged);
         this.rows.progress = batch;
-        return { removed };
+        return { added, removed };
       })
       .immediate();
   }
@@ -78,6 +90,7 @@ export class Store {
 
   close(logger: Logger): void {
     try {
+      this.readingDb.close();
       this.db.close();
       this.lock.release();
     } catch (error) {
@@ -123,6 +136,10 @@ function openDatabase(folder: string): Database.Database {
   }
 }
 
+function readingOf(folder: string): Database.Database {
+  return new Database(join(folder, DATABASE), { readonly: true, fileMustExist: true, timeout: 2000 });
+}
+
 function check(db: Database.Database, folder: string): void {
   const found = db.pragma("quick_check(1)", { simple: true });
   if (found !== "ok") throw damaged(folder, found);
@@ -135,7 +152,7 @@ export class Reader {
 
   /** Throws PerchError DATA_NEWER, or what SQLite said; SQLITE_CANTOPEN where there is no record yet. */
   constructor(folder: string) {
-    this.db = new Database(join(folder, DATABASE), { readonly: true, fileMustExist: true, timeout: 2000 });
+    this.db = readingOf(folder);
     versionOf(this.db);
     this.queries = new Queries(this.db);
   }

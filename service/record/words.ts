@@ -18,12 +18,15 @@ export function wordsOfAnswer(answer: Observation["answer"]): string {
 /** What an event can be found by. */
 export const wordsOfEvent = (event: Event): string => `${event.title}\n${event.watch}\n${event.rule}`;
 
+/** The words of a text, letters and digits only; the first 16. */
+export const termsOf = (text: string): string[] => text.match(WORD)?.slice(0, MOST_TERMS) ?? [];
+
 /**
  * The FTS5 query that wants every word of a text, the last one also as the beginning of a word;
  * undefined where the text has no words. Only letters and digits get through, each word in quotes, so
  * that nothing in it can be taken for the query language.
  */
 export function queryFor(text: string): string | undefined {
-  const words = text.match(WORD)?.slice(0, MOST_TERMS);
-  return words && `${words.map((word) => `"${word}"`).join(" AND ")}*`;
+  const words = termsOf(text);
+  return words.length === 0 ? undefined : `${words.map((word) => `"${word}"`).join(" AND ")}*`;
 }
