@@ -8,7 +8,7 @@ import { RemoteFault, saidIn, statusFault } from "./remote-fault.ts";
 
 type Json = Record<string, unknown>;
 
-const Count = Type.Number({ minimum: 0 });
+const Count = Type.Integer({ minimum: 0 });
 const Usage = Type.Object({
   prompt_tokens: Count,
   completion_tokens: Count,
@@ -53,7 +53,8 @@ export class RemoteAnswer {
       this.first ??= now;
       if (data.trim() === "[DONE]") this.complete = true;
       else if (!this.read(data)) continue;
-      whole += `data: ${data}\n\n`;
+      // Between JSON's words a line end is as good as a space; within its strings there is none.
+      whole += `data: ${data.replaceAll("\n", " ")}\n\n`;
     }
     return whole;
   }

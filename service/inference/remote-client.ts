@@ -6,6 +6,7 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Clock } from "../kernel/clock.ts";
+import { systemCode } from "../kernel/errors.ts";
 import { connectionFault, RemoteFault, statusFault } from "./remote-fault.ts";
 
 /**
@@ -55,6 +56,8 @@ export class RemoteClient {
   private readonly where: Pick<RequestOptions, "host" | "port" | "protocol">;
   /** What its addresses begin with. */
   private readonly base: string;
+  /** Whether connections are kept for the next request. llama-server closes its own when a stream is over. */
+  keeps = true;
 
   constructor(private readonly options: Options) {
     const { protocol, hostname, port, pathname } = new URL(options.url);
@@ -120,8 +123,18 @@ export class RemoteClient {
     return new RemoteFault(fault.kind, fault.message.replaceAll(key, "[hidden]"), fault.more);
   }
 
-  /** Resolves when the answer begins. A request is sent once: a server may have died of it. */
-  private exchange({ method, path, body, silence, signal }: Sent): Promise<Exchange> {
+  private async exchange(sent: Sent): Promise<Exchange> {
+    const first = await this.send(sent);
+    if (first !== "stale") return first;
+    // This server closes connections without a word: from now on each request has one of its own.
+    this.keeps = false;
+    const second = await this.send(sent);
+    if (second !== "stale") return second;
+    throw new RemoteFault("broken", "a new connection to it broke like a kept one");
+  }
+
+  /** Resolves when the answer begins; "stale" where a kept connection broke without a word of it. */
+  private send({ method, path, body, silence, signal }: Sent): Promise<Exchange | "stale"> {
     const { key, clock, connect } = this.options;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(connectionFault(signal.reason, false, signal));
@@ -132,7 +145,9 @@ export class RemoteClient {
       };
       const sent = (this.secure ? httpsRequest : httpRequest)({
         ...this.where,
-        agent: this.agent,
+        agent: this.keeps ? this.agent : false,
+        // For a connection of its own; the agent has its own.
+        ...(this.secure && { minVersion: "TLSv1.2", ca: this.options.ca }),
         method,
         path: `${this.base}${path}`,
         signal,
@@ -157,7 +172,12 @@ export class RemoteClient {
         if (sent.reusedSocket || (!this.secure && !socket.connecting)) begin();
         else socket.once(this.secure ? "secureConnect" : "connect", begin);
       });
-      sent.once("error", fail);
+      sent.once("error", (error) => {
+        const broke = ["ECONNRESET", "EPIPE"].includes(systemCode(error) ?? "");
+        if (!broke || !sent.reusedSocket || signal.aborted) return fail(error);
+        quiet();
+        resolve("stale");
+      });
       sent.once("response", (response) => {
         quiet();
         resolve(new Exchange(response, silence, clock, signal));

@@ -53,6 +53,7 @@ export class RemoteLink {
     const { config, timings } = this.options;
     const { status, text } = await this.client.get("/v1/models", timings.silence, signal);
     const { model, llama } = modelOf(config, status, text);
+    this.client.keeps = !llama;
     const put = (chat: object, template: boolean) => {
       this.dialect = { model, llama, template };
       return this.chat(chat, signal);

@@ -18,6 +18,7 @@ conformance("the local engine", async () => {
     engine,
     stamp,
     running: { ladder, levels: [level], level, reason: undefined },
+    pid: () => engine.pid ?? 0,
     dispose: () => bench.dispose(),
   };
 });
@@ -25,6 +26,7 @@ conformance("the local engine", async () => {
 async function elsewhere(
   server: Pick<RemoteServerConfig, "id" | "url" | "key">,
   model: string,
+  pid: number,
   stop: () => Promise<void>,
 ): Promise<Subject> {
   const engine = new RemoteEngine({
@@ -40,6 +42,7 @@ async function elsewhere(
     engine,
     stamp: { ladder: "remote", level: server.id, model, server: server.id },
     running: { ladder: "remote", levels: [], level: undefined, reason: undefined },
+    pid: () => pid,
     dispose: async () => {
       await engine.stop();
       await stop();
@@ -50,14 +53,14 @@ async function elsewhere(
 conformance("llama-server elsewhere", async () => {
   const server = await LlamaServer.start({ level: { slots: 2 } });
   const { url, key } = server;
-  return elsewhere({ id: "other-box", url, key }, "small-model", () => server.stop());
+  return elsewhere({ id: "other-box", url, key }, "small-model", server.pid, () => server.stop());
 });
 
 conformance("a server elsewhere that knows OpenAI's fields only", async () => {
   const server = await LlamaServer.start({ level: { slots: 2 } });
   const proxy = await StrictProxy.start(server);
   const { url, key } = proxy;
-  return elsewhere({ id: "strict", url, key }, "org/model-1", async () => {
+  return elsewhere({ id: "strict", url, key }, "org/model-1", server.pid, async () => {
     await proxy.stop();
     await server.stop();
   });
