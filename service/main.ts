@@ -95,6 +95,23 @@ async function main(argv: string[]): Promise<number> {
       const { audit } = await import("./cli/audit.ts");
       return audit({ ...options, config: configFile(config) });
     }
+    case "tail": {
+      const options = {
+        config: text,
+        watch: { ...text, multiple: true },
+        observations: flag,
+        json: flag,
+      } as const;
+      const { config, ...asked } = parse(rest, options, 0).values;
+      const { tail } = await import("./cli/tail.ts");
+      return tail({ ...asked, config: configFile(config) });
+    }
+    case "events": {
+      const options = { config: text, search: text, watch: text, severity: text, since: text, until: text };
+      const { values } = parse(rest, { ...options, open: flag, limit: text, json: flag }, 0);
+      const { events } = await import("./cli/events.ts");
+      return events({ ...values, config: configFile(values.config) });
+    }
     case "mcp": {
       const { mcp } = await import("./cli/mcp.ts");
       return mcp({ config: configFile(parse(rest, { config: text }, 0).values.config) });

@@ -39,6 +39,11 @@ Usage: perch <verb> [options]
   health [--live] [--json] [--config F]
         Whether the running service does its work: exit 0, or 1 with what does not. --live: only
         whether it runs.
+  tail [--watch ID ...] [--observations] [--json] [--config F]
+        Events of the running service as they happen. A service that restarts is waited for.
+  events [--search TEXT] [--watch ID] [--severity S] [--since T] [--until T] [--open]
+         [--limit N] [--json] [--config F]
+        What happened, newest first (20 of them). T is a day or a time in ISO 8601: 2026-11-25.
   mcp [--config F]
         The Model Context Protocol on standard input and output, for an agent on this box: it can
         look, listen, ask watches and search events of the running service.
