@@ -21,6 +21,7 @@ const TO_TEST = [
   { name: "mosquitto", program: "mosquitto" },
   { name: "espeak-ng", program: "espeak-ng" },
   { name: "openssl", program: "openssl" },
+  { name: "strace", program: "strace" },
   { name: "gstreamer1.0-plugins-base", file: `/usr/lib/${triplet}/gstreamer-1.0/libgstvideotestsrc.so` },
   { name: "gstreamer1.0-plugins-good", file: `/usr/lib/${triplet}/gstreamer-1.0/libgstrtp.so` },
   { name: "gstreamer1.0-plugins-ugly", file: `/usr/lib/${triplet}/gstreamer-1.0/libgstx264.so` },

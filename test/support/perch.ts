@@ -53,7 +53,11 @@ export class PerchProcess {
   /** Lines of standard error and output of all lives. */
   readonly log: string[] = [];
 
-  constructor(private config: Record<string, unknown>) {}
+  /** `under`: a command that runs it, with its own arguments. */
+  constructor(
+    private config: Record<string, unknown>,
+    private readonly under: (folder: string) => readonly string[] = () => [],
+  ) {}
 
   get data(): string {
     return join(this.folder, "data");
@@ -83,7 +87,9 @@ export class PerchProcess {
       ...this.config,
     };
     writeFileSync(file, JSON.stringify(whole));
-    const child = spawn(process.execPath, [MAIN, "run", "--config", file, ...args], {
+    const line = [...this.under(this.folder), process.execPath, MAIN, "run", "--config", file, ...args];
+    const [command = "", ...words] = line;
+    const child = spawn(command, words, {
       cwd: this.folder,
       stdio: ["ignore", "pipe", "pipe"],
     });
