@@ -19,7 +19,7 @@ import type { FeedSink, FeedSource, FeedStatus } from "./contract/feed-source.ts
 import type { Event } from "./contract/observation.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import { EmbeddedBroker } from "./delivery/embedded-broker.ts";
-import { FeedCounter } from "./feed-desk.ts";
+import { desksOf } from "./desks.ts";
 import { forked } from "./feed-fork.ts";
 import { iso, systemClock } from "./kernel/clock.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
@@ -130,6 +130,8 @@ export class Appliance {
         await this.feeds.switch(to.feeds);
       },
     });
+    const { changes, feeds, latest, model } = this;
+    const desks = { changes, feeds, latest, model, microphones };
     const token = new AdminToken(config.data);
     const secure = config.http.tls !== undefined;
     const signIn = new SignIn({ ...shared, data: config.data, secure });
@@ -147,7 +149,7 @@ export class Appliance {
       token,
       signIn,
       audit: this.audit,
-      feeds: new FeedCounter({ changes: this.changes, feeds: this.feeds, latest: this.latest }),
+      ...desksOf({ ...shared, ...desks }),
       microphones,
       gateway: {
         inference,

@@ -26,6 +26,7 @@ import { type GovernorDesk, governorRoutes } from "./rest/governor.ts";
 import { type ListenDesk, listenRoutes } from "./rest/listen.ts";
 import { sessionRoutes } from "./rest/session.ts";
 import { systemRoutes } from "./rest/system.ts";
+import { type WatchDesk, watchRoutes } from "./rest/watches.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { setupLink } from "./setup-link.ts";
 import type { SignIn } from "./sign-in.ts";
@@ -57,6 +58,8 @@ interface Options {
   readonly audit: Audit;
   /** Cameras and microphones; without it nobody sees them. */
   readonly feeds?: FeedDesk;
+  /** Watches; without it nobody sees or changes them. */
+  readonly watches?: WatchDesk;
   /** Microphones that can be listened to; without it none can. */
   readonly microphones?: ListenDesk;
   /** The model's own API; without it there is none. */
@@ -143,7 +146,7 @@ export class ApiServer implements Part {
   }
 
   private async routes(tls: ServerTls | undefined): Promise<Api> {
-    const { access, audit, feeds, gateway, microphones, version, clock, logger } = this.options;
+    const { access, audit, feeds, watches, gateway, microphones, version, clock, logger } = this.options;
     // Its types tell http from https; nothing here does.
     const app = Fastify({
       forceCloseConnections: true,
@@ -171,6 +174,7 @@ export class ApiServer implements Part {
     accountRoutes(app, this.options);
     pageRoutes(app);
     if (feeds) feedRoutes(app, { feeds, access, audit, clock });
+    if (watches) watchRoutes(app, { watches, access, audit });
     if (microphones) listenRoutes(app, { microphones, access });
     mcpRoute(app, this.options);
     openApiRoute(app);
