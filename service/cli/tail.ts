@@ -28,20 +28,20 @@ export async function tail(options: Options): Promise<number> {
   process.stdout.once("error", () => ended.abort());
   const print = options.json === true ? printJson : printText;
   let last: string | undefined;
-  let away = false;
+  let [connected, away] = [false, false];
   while (!ended.signal.aborted) {
     try {
       const response = await follow(service, options, last, ended.signal);
       if (away) process.stderr.write("The service is back.\n");
-      away = false;
+      [connected, away] = [true, false];
       for await (const event of serverEvents(response)) {
         last = event.id ?? last;
         print(event);
       }
     } catch (error) {
       if (ended.signal.aborted) break;
-      // Before the first word there is nothing to wait for: it is a mistake, and is told.
-      if (last === undefined && !away) throw error;
+      // A service that was not there from the beginning is a mistake, and is told.
+      if (!connected) throw error;
       if (isPerchError(error) && !error.retryable) throw error;
     }
     if (ended.signal.aborted) break;
