@@ -1,6 +1,6 @@
 import type { GovernorState } from "./governor.ts";
 import type { Event, Observation } from "./observation.ts";
-import type { FeedStateMessage, NodeStatus } from "./topics.ts";
+import type { AcknowledgedMessage, FeedStateMessage, NodeStatus } from "./topics.ts";
 
 const status: NodeStatus = { status: "online", version: "0.1.0", at: "2026-11-03T08:00:00.000Z" };
 
@@ -69,6 +69,11 @@ const event: Event = {
   answer: observation.answer,
 };
 
+const acknowledged: AcknowledgedMessage = {
+  ...{ event: event.id, node: event.node, watch: event.watch, rule: event.rule },
+  acknowledged: { at: "2026-11-03T08:14:20.480Z", by: "line-3", note: "sent home" },
+};
+
 /** One payload of every topic, by the topic's path. */
 export const TOPIC_EXAMPLES: Readonly<Record<string, object>> = {
   status,
@@ -76,4 +81,5 @@ export const TOPIC_EXAMPLES: Readonly<Record<string, object>> = {
   governor,
   "observation/<watch>": observation,
   "event/<watch>/<rule>": event,
+  "event/<watch>/<rule>/acknowledged": acknowledged,
 };

@@ -1,4 +1,5 @@
 import Type, { type Static, type TSchema } from "typebox";
+import { Acknowledged } from "./api-events.ts";
 import { GovernorCommand, GovernorState } from "./governor.ts";
 import { FEED_STATES } from "./media.ts";
 import { Event, Observation } from "./observation.ts";
@@ -28,6 +29,20 @@ export const FeedStateMessage = Type.Object(
   { ...closed, description: "What a feed is doing." },
 );
 export type FeedStateMessage = Static<typeof FeedStateMessage>;
+
+export const AcknowledgedMessage = Type.Object(
+  {
+    event: Type.String({ description: "Id of the event." }),
+    node: Type.String(),
+    watch: Type.String(),
+    rule: Type.String(),
+    acknowledged: Type.Union([Acknowledged, Type.Null()], {
+      description: "Who took note of it; null where that was taken back.",
+    }),
+  },
+  { ...closed, description: "Somebody took note of an event, or took that back." },
+);
+export type AcknowledgedMessage = Static<typeof AcknowledgedMessage>;
 
 export interface Topic {
   /** Pattern below `<prefix>/<node>/`. */
@@ -77,6 +92,13 @@ export const TOPICS: readonly Topic[] = [
     retained: false,
     keeping: "Kept in the outbox until the broker acknowledged it.",
   },
+  {
+    path: "event/<watch>/<rule>/acknowledged",
+    payload: AcknowledgedMessage,
+    qos: 1,
+    retained: false,
+    keeping: "Kept in the outbox until the broker acknowledged it.",
+  },
 ];
 
 /** Topics that Perch listens to where `mqtt.commands` is true. */
@@ -90,3 +112,5 @@ export const statusTopic = (base: string) => `${base}/status`;
 export const feedStateTopic = (base: string, feed: string) => `${base}/feed/${feed}/state`;
 export const observationTopic = (base: string, watch: string) => `${base}/observation/${watch}`;
 export const eventTopic = (base: string, watch: string, rule: string) => `${base}/event/${watch}/${rule}`;
+export const acknowledgedTopic = (base: string, watch: string, rule: string) =>
+  `${eventTopic(base, watch, rule)}/acknowledged`;
