@@ -223,9 +223,9 @@ export class Inference implements Part {
     }
   }
 
-  /** The first engine that is up and can answer it. */
+  /** The first engine at which something may begin now that can answer it. */
   private homeOf({ work }: Job): Seat | undefined {
-    return this.seats.find((seat) => seat.up && seat.can(work));
+    return this.seats.find((seat) => seat.mayBegin() && seat.can(work));
   }
 
   private async serve(ticket: Waiting, seat: Seat): Promise<void> {
