@@ -38,7 +38,7 @@ it("the service and its children try to reach nothing that the configuration doe
     ],
     watches: [SCENE_WATCH, SOUND_WATCH],
   };
-  const perch = new PerchProcess(config, () => recordingInto(trace));
+  const perch = new PerchProcess(config, recordingInto(trace));
   try {
     perch.start("--report", "report.json");
     const url = `http://127.0.0.1:${http}`;

@@ -77,7 +77,9 @@ export class ServedAppliance {
     const known = this.shown.get(role);
     if (known !== undefined) return known;
     const tokens = new Tokens(this.data, () => undefined);
-    const { token } = tokens.create({ name: `a-${role}`, role, by: "a test", expires: null }, Date.now());
+    const kiosk = role === "kiosk" ? { kiosk: "hall" } : {};
+    const wish = { name: `a-${role}`, role, by: "a test", expires: null, ...kiosk };
+    const { token } = tokens.create(wish, Date.now());
     this.shown.set(role, token);
     return token;
   }

@@ -56,7 +56,7 @@ export class PerchProcess {
   /** `under`: a command that runs it, with its own arguments. */
   constructor(
     private config: Record<string, unknown>,
-    private readonly under: (folder: string) => readonly string[] = () => [],
+    private readonly under: readonly string[] = [],
   ) {}
 
   get data(): string {
@@ -87,7 +87,7 @@ export class PerchProcess {
       ...this.config,
     };
     writeFileSync(file, JSON.stringify(whole));
-    const line = [...this.under(this.folder), process.execPath, MAIN, "run", "--config", file, ...args];
+    const line = [...this.under, process.execPath, MAIN, "run", "--config", file, ...args];
     const [command = "", ...words] = line;
     const child = spawn(command, words, {
       cwd: this.folder,
