@@ -1,18 +1,19 @@
-import { LANES, type Lane } from "../contract/config-watches.ts";
 import { BoundedQueue } from "../kernel/bounded-queue.ts";
 import { type Clock, sleep } from "../kernel/clock.ts";
 import { isPerchError, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
-import { type Engine, type EngineStamp, isRaw, type RawRequest } from "./engine.ts";
+import { type Engine, type EngineStamp, isRaw } from "./engine.ts";
 import {
   type Answered,
+  beginRaw,
   cancelledFault,
   dropFault,
   type InferenceRequest,
   type Job,
   jobOf,
+  LANE_RULES,
   stoppingFault,
   type Waiting,
 } from "./job.ts";
@@ -39,16 +40,6 @@ interface Options {
   /** Ms that a request under which the engine died waits for its return. Default 5 min: a large model loads for minutes. */
   readonly patience?: number;
 }
-
-/**
- * A kiosk's visitor waits for one answer at most, and an alarm for those before it; the others get their share, however
- * many programs ask: of twelve turns that all want, watches have three and batches one.
- */
-const PATIENCE: Partial<Record<Lane, { readonly patience: number }>> = {
-  api: { patience: 3 },
-  watch: { patience: 3 },
-  batch: { patience: 12 },
-};
 
 /**
  * The bounded queue before the engine, and before one that takes what that has no room for. As many requests as an
@@ -80,7 +71,7 @@ export class Inference implements Part {
       ...(overflow ? [new Seat({ ...shared, engine: overflow })] : []),
     ];
     this.queue = new BoundedQueue<Job>({
-      lanes: LANES.map((name) => ({ name, ...PATIENCE[name] })),
+      lanes: LANE_RULES,
       capacity: options.capacity,
       clock: options.clock,
       onDrop: (ticket, reason) => ticket.value.reject(dropFault(ticket, reason, options.capacity)),
@@ -311,11 +302,4 @@ export class Inference implements Part {
   private showLength(): void {
     this.options.metrics.queueLength.set(this.queue.length + this.suspects.length);
   }
-}
-
-/** Throws SUPERSEDED where another level runs than the one that it must be answered by. */
-function beginRaw({ level, sink }: RawRequest, stamp: EngineStamp, queued: number): void {
-  if (level !== undefined && level !== stamp.level)
-    throw new PerchError("SUPERSEDED", `level ${level} was asked for, and ${stamp.level} runs now`);
-  sink.begin(stamp, queued);
 }

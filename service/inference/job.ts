@@ -1,5 +1,5 @@
-import type { Lane } from "../contract/config-watches.ts";
-import type { QueueDrop, Ticket } from "../kernel/bounded-queue.ts";
+import { LANES, type Lane } from "../contract/config-watches.ts";
+import type { LaneRule, QueueDrop, Ticket } from "../kernel/bounded-queue.ts";
 import { PerchError } from "../kernel/errors.ts";
 import type { EngineStamp, Prompt, RawRequest, Reply } from "./engine.ts";
 
@@ -42,6 +42,19 @@ export interface Job {
 }
 export type Waiting = Ticket<Job>;
 
+/**
+ * A kiosk's visitor waits for one answer at most, and an alarm for those before it; the others get their share, however
+ * many programs ask: of twelve turns that all want, watches have three and batches one.
+ */
+const PATIENCE: Partial<Record<Lane, { readonly patience: number }>> = {
+  api: { patience: 3 },
+  watch: { patience: 3 },
+  batch: { patience: 12 },
+};
+
+/** The lanes of the queue, first served first. */
+export const LANE_RULES: readonly LaneRule[] = LANES.map((name) => ({ name, ...PATIENCE[name] }));
+
 export function jobOf(
   { id, added, work }: Pick<Job, "id" | "added" | "work">,
   { signal, deaths = [] }: Terms,
@@ -83,4 +96,11 @@ export function dropFault({ lane }: Waiting, reason: QueueDrop, capacity: number
         `${capacity} requests wait already, none of them less urgent than lane ${lane}`,
       );
   }
+}
+
+/** Throws SUPERSEDED where another level runs than the one that it must be answered by. */
+export function beginRaw({ level, sink }: RawRequest, stamp: EngineStamp, queued: number): void {
+  if (level !== undefined && level !== stamp.level)
+    throw new PerchError("SUPERSEDED", `level ${level} was asked for, and ${stamp.level} runs now`);
+  sink.begin(stamp, queued);
 }

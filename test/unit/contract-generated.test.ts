@@ -26,6 +26,7 @@ describe("the schema for editors", () => {
       "perch.yaml",
       "examples/clinic-kiosk.yaml",
       "examples/factory-line.yaml",
+      "examples/shared-cluster.yaml",
       "examples/workstation-gemma-4-12b.yaml",
     ]) {
       const written: unknown = parse(readFileSync(join(root, "config", file), "utf8"));
