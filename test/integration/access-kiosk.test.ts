@@ -1,10 +1,20 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import Fastify from "fastify";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { Access } from "../../service/api/access.ts";
+import { AdminToken } from "../../service/api/admin-token.ts";
+import { gatewayRoutes } from "../../service/api/openai/routes.ts";
 import { Tokens } from "../../service/api/tokens.ts";
+import type { Role } from "../../service/contract/access.ts";
+import { isRaw, type Prompt, type RawRequest, type Reply } from "../../service/inference/engine.ts";
+import { Inference } from "../../service/inference/inference.ts";
+import { systemClock } from "../../service/kernel/clock.ts";
+import { silentLogger } from "../../service/kernel/logger.ts";
+import { Metrics } from "../../service/kernel/metrics.ts";
 import { accessFolder, wish } from "../support/access-served.ts";
-import { counting } from "../support/api-openai.ts";
 import { ServedAppliance } from "../support/appliance-served.ts";
+import { ScriptedEngine } from "../support/engine-fake.ts";
 import { until } from "../support/until.ts";
 
 /** All that a kiosk may ask; everything else is 403. The model's API is asked separately. */
@@ -18,6 +28,67 @@ const OPEN_TO_KIOSKS = [
   "get /api/governor",
   "get /metrics",
 ];
+
+/** An engine with one slot that is asked in the API's own words; what the last message says is the question. */
+class RawEngine extends ScriptedEngine {
+  override ask(work: Prompt | RawRequest, signal: AbortSignal): Promise<Reply> {
+    if (!isRaw(work)) return super.ask(work, signal);
+    const { messages } = JSON.parse(work.body) as { messages: { content: string }[] };
+    return super.ask({ question: messages.at(-1)?.content ?? "" }, signal);
+  }
+}
+
+/** The model's API behind tokens, before that engine. */
+class GatewayBehindTokens {
+  readonly engine = new RawEngine(1);
+  private readonly shared = { clock: systemClock, logger: silentLogger, metrics: new Metrics() };
+  private readonly tokens: Tokens;
+  private readonly inference: Inference;
+  private readonly app = Fastify({ forceCloseConnections: true });
+  private url = "";
+
+  private constructor(data: string) {
+    const { shared, engine } = this;
+    this.tokens = new Tokens(data);
+    this.inference = new Inference({ ...shared, engine, capacity: 8, data });
+    const access = new Access({
+      ...{ ...shared, admin: new AdminToken(data), tokens: this.tokens, lan: false, names: [] },
+    });
+    access.install(this.app);
+    const running = { ladder: "scripted", levels: ["one"], level: "one", reason: undefined };
+    this.app.register(gatewayRoutes, {
+      ...{ ...shared, inference: this.inference, guard: access.allow("model.ask") },
+      running: () => running,
+      image: () => engine.image,
+    });
+  }
+
+  static async start(): Promise<GatewayBehindTokens> {
+    const gate = new GatewayBehindTokens(await accessFolder());
+    onTestFinished(async () => {
+      await gate.app.close();
+      await gate.inference.stop();
+    });
+    await gate.inference.start();
+    gate.url = await gate.app.listen({ host: "127.0.0.1", port: 0 });
+    return gate;
+  }
+
+  get waiting(): number {
+    return Number(this.inference.health().detail?.waiting);
+  }
+
+  /** Asks with a new token of that role; resolves when it is over, however it ended. */
+  async ask(role: Role, content: string, headers: Record<string, string> = {}): Promise<void> {
+    const { token } = this.tokens.create(wish({ role, name: content.replace(" ", "-") }), Date.now());
+    const response = await fetch(`${this.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json", ...headers },
+      body: JSON.stringify({ model: "perch", messages: [{ role: "user", content }] }),
+    });
+    await response.text();
+  }
+}
 
 let box: ServedAppliance;
 
@@ -51,26 +122,20 @@ describe("a kiosk's token", () => {
   });
 
   it("has the kiosk's lane, before all that waits, whatever it says itself", async () => {
-    const [first, second] = [new AbortController(), new AbortController()];
-    const chat = (role: "api" | "kiosk", count: number, more: object = {}) =>
-      box.ask("/v1/chat/completions", { role, body: counting(count), ...more });
-    const underWay = () => box.health().inference?.detail ?? {};
-    const gone = [first, second].map(({ signal }) => chat("api", 400, { signal }).catch(() => "gone"));
-    await until(() => underWay().underWay === 2);
-    const answered: string[] = [];
-    const programs = [1, 2, 3].map(async (n) => {
-      await chat("api", 2);
-      answered.push(`program ${n}`);
-    });
-    await until(() => underWay().waiting === 3);
+    const gate = await GatewayBehindTokens.start();
+    const asked = [gate.ask("api", "under way")];
+    await until(() => gate.engine.history.length === 1);
+    asked.push(gate.ask("api", "program"), gate.ask("operator", "operator"));
+    await until(() => gate.waiting === 2);
     // It may say what it likes about its lane: nobody reads it.
-    const kiosk = chat("kiosk", 2, { headers: { "x-perch-lane": "batch" } });
-    await until(() => underWay().waiting === 4);
-    first.abort();
-    expect((await kiosk).status).toBe(200);
-    expect(answered).toEqual([]);
-    second.abort();
-    await Promise.all([...programs, ...gone]);
+    asked.push(gate.ask("kiosk", "kiosk", { "x-perch-lane": "batch" }));
+    await until(() => gate.waiting === 3);
+    for (let done = 1; done <= asked.length; done += 1) {
+      await until(() => gate.engine.history.length === done);
+      gate.engine.asked[0]?.answer();
+    }
+    await Promise.all(asked);
+    expect(gate.engine.history).toEqual(["under way", "kiosk", "program", "operator"]);
   });
 
   it("is for one kiosk: one that names none is not made, and opens nothing where somebody wrote it", async () => {
