@@ -6,7 +6,7 @@ import { remoteIssues } from "./config-remote.ts";
 import { duplicates, watchChecks } from "./config-watch-checks.ts";
 import { Config } from "./contract/config.ts";
 import type { Feed } from "./contract/config-feeds.ts";
-import { type Issue, type Path, readConfigFile } from "./kernel/config-file.ts";
+import { type Issue, type Path, readForBoth } from "./kernel/config-file.ts";
 
 /**
  * The configuration in a file: defaults filled in, secrets read, all of it checked; durations in ms, sizes
@@ -14,12 +14,21 @@ import { type Issue, type Path, readConfigFile } from "./kernel/config-file.ts";
  * unless somebody listens for it.
  */
 export function loadConfig(file: string, onMissingSecret?: (problem: string) => void): Config {
-  const config = readConfigFile<Config>(Config, file, crossChecks, onMissingSecret);
-  return {
-    ...config,
-    data: resolve(config.data),
-    ...(config.models !== undefined && { models: resolve(config.models) }),
+  return loadForBoth(file, onMissingSecret).config;
+}
+
+/** The same, with what of the file may be shown to people: no secrets, references as they are written. */
+export function loadForBoth(
+  file: string,
+  onMissingSecret?: (problem: string) => void,
+): { readonly config: Config; readonly shown: object } {
+  const { value, shown } = readForBoth<Config>(Config, file, crossChecks, onMissingSecret);
+  const config = {
+    ...value,
+    data: resolve(value.data),
+    ...(value.models !== undefined && { models: resolve(value.models) }),
   };
+  return { config, shown };
 }
 
 /** What no schema can say: names that have to exist and be unique, sources, conditions. */

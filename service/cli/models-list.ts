@@ -1,31 +1,23 @@
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import type { Ladder } from "../contract/models.ts";
-import { bytesText, filesOf, type LadderFile } from "../inference/model-files.ts";
-import { partialOf } from "../inference/model-staging.ts";
+import type { LadderView } from "../contract/api-system.ts";
+import { bytesText } from "../inference/model-files.ts";
 import type { ModelStore } from "../inference/model-store.ts";
+import { ladderViews } from "../inference/model-view.ts";
 
 /** `perch models list`: every ladder, with what of it is here by name and size; verify looks into the files. */
 export async function laddersText(store: ModelStore, inUse: string): Promise<string> {
-  const texts = store.ladders.map((ladder) => ladderText(store, ladder, ladder.id === inUse));
-  return (await Promise.all(texts)).join("\n");
+  return (await ladderViews(store, inUse)).map(ladderText).join("\n");
 }
 
-async function ladderText(store: ModelStore, ladder: Ladder, inUse: boolean): Promise<string> {
-  const files = filesOf(ladder, store.ladders);
-  const folder = store.folder(ladder);
-  const sizes = await Promise.all(files.map(({ file }) => sizeOf(join(folder, file))));
-  const here = files.filter(({ bytes }, index) => sizes[index] === bytes);
-  const usual = store.level(ladder).id;
-  const levels = ladder.levels.map(({ id }) => (id === usual ? `${id} (default)` : id));
+function ladderText({ id, title, inUse, folder, levels, files }: LadderView): string {
+  const here = files.filter(({ bytes, found }) => found === bytes);
+  const names = levels.map((level) => (level.default ? `${level.id} (default)` : level.id));
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const lines = [
-    `${ladder.id}${inUse ? " (in use)" : ""}: ${ladder.title}`,
-    `  levels  ${levels.join(", ")}`,
+    `${id}${inUse ? " (in use)" : ""}: ${title}`,
+    `  levels  ${names.join(", ")}`,
     `  files   ${files.length}, ${bytesText(bytes)}, ${hereText(here.length, files.length)}, in ${folder}`,
+    ...files.filter((file) => !here.includes(file)).map((file) => `          ${missingText(file)}`),
   ];
-  const missing = files.filter((file) => !here.includes(file));
-  for (const file of missing) lines.push(`          ${await missingText(file, folder)}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -34,20 +26,11 @@ function hereText(here: number, all: number): string {
   return here === 0 ? "none here" : `${here} of ${all} here`;
 }
 
-async function missingText({ file, bytes, url }: LadderFile, folder: string): Promise<string> {
-  const size = await sizeOf(join(folder, file));
-  const partial = await sizeOf(partialOf(join(folder, file)));
+function missingText({ file, bytes, found, partial, fetchable }: LadderView["files"][number]): string {
   const facts = [
-    `${file}, ${bytesText(bytes)}: ${size === undefined ? "not here" : `here with ${size} bytes, not ${bytes}`}`,
-    ...(partial === undefined ? [] : [`${bytesText(partial)} have come`]),
-    ...(url === undefined ? ["no url: --mirror or import"] : []),
+    `${file}, ${bytesText(bytes)}: ${found === null ? "not here" : `here with ${found} bytes, not ${bytes}`}`,
+    ...(partial === null ? [] : [`${bytesText(partial)} have come`]),
+    ...(fetchable ? [] : ["no url: --mirror or import"]),
   ];
   return facts.join(", ");
 }
-
-/** Undefined where there is none. */
-const sizeOf = (path: string): Promise<number | undefined> =>
-  stat(path).then(
-    ({ size }) => size,
-    () => undefined,
-  );

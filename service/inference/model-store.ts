@@ -83,7 +83,7 @@ export class ModelStore {
     const identity = await identityOf(path).catch((error: unknown) => {
       throw missing(path, expected, error);
     });
-    const wanted = `${identity} ${role} ${expected.sha256}`;
+    const wanted = verdictOf(identity, expected, role);
     if ((await this.remembered())[path] === wanted) return path;
     const known = this.faults.get(path);
     if (known?.identity === wanted) throw known.error;
@@ -97,6 +97,14 @@ export class ModelStore {
     this.faults.delete(path);
     await this.remember(path, wanted);
     return path;
+  }
+
+  /** Whether verifyFile found the file to be right, and it has not changed since; does not look into it. */
+  async isVerified(expected: ModelFile, folder: string, role: ModelRole): Promise<boolean> {
+    const path = join(folder, expected.file);
+    const identity = await identityOf(path).catch(() => undefined);
+    if (identity === undefined) return false;
+    return (await this.remembered())[path] === verdictOf(identity, expected, role);
   }
 
   private async check(
@@ -171,6 +179,10 @@ function named<T extends { readonly id: string }>(items: readonly T[], id: strin
   const known = items.map((item) => item.id).join(", ");
   throw new PerchError("CONFIG_INVALID", `${complaint} ${JSON.stringify(id)}; there are: ${known}`);
 }
+
+/** What is remembered of a file that was right. */
+const verdictOf = (identity: string, { sha256 }: ModelFile, role: ModelRole): string =>
+  `${identity} ${role} ${sha256}`;
 
 async function identityOf(path: string): Promise<string> {
   const { size, mtimeNs, ino } = await stat(path, { bigint: true });

@@ -38,9 +38,19 @@ export class ConfigError extends PerchError {
 export function readConfigFile<T>(
   schema: TSchema,
   file: string,
-  semantics: (value: T) => readonly Issue[] = () => [],
+  semantics?: (value: T) => readonly Issue[],
   onMissingSecret?: (problem: string) => void,
 ): T {
+  return readForBoth(schema, file, semantics, onMissingSecret).value;
+}
+
+/** The same, with what may be shown of the file: it may be a pipe, and is read once. */
+export function readForBoth<T>(
+  schema: TSchema,
+  file: string,
+  semantics: (value: T) => readonly Issue[] = () => [],
+  onMissingSecret?: (problem: string) => void,
+): { readonly value: T; readonly shown: object } {
   const text = parse(file);
   const raw = orRefuse(file, () => text.toValue());
   const secrets = new Secrets();
@@ -72,7 +82,17 @@ export function readConfigFile<T>(
   const value = decodeUnits(schema, filled) as T;
   const wrong = semantics(value);
   if (wrong.length > 0) throw report(wrong);
-  return value;
+  return { value, shown: shownOf(schema, fillDefaults(schema, raw)) as object };
+}
+
+/**
+ * What stands in a file, with defaults filled in, for people: references as they are written, secrets that were
+ * written into it hidden, addresses without user and query.
+ */
+function shownOf(schema: TSchema, value: unknown): unknown {
+  if (typeof value !== "string") return mapChildren(schema, value, shownOf);
+  if (formatOf(schema) === "perch-secret" && !isReference(value)) return "[hidden]";
+  return withoutCredentials(value).replace(/([a-z][a-z0-9+.-]*:\/\/[^\s"?]*)\?[^\s"]*/gi, "$1?[hidden]");
 }
 
 function parse(file: string): ConfigText {
