@@ -128,8 +128,8 @@ function page(of: { title: string; lead: string; fields: string; send: string; s
 <style>${STYLE}</style>
 <main>
   <h1>Perch</h1>
-  <p>${of.lead}</p>
   <form id="form" method="post" autocomplete="on">
+    <p>${of.lead}</p>
     ${of.fields}
     <button id="send">${of.send}</button>
   </form>

@@ -60,8 +60,7 @@ export class SignIn {
   async login(name: string, password: string, from: string): Promise<Entered> {
     const account = this.accounts.find(name);
     const right = await this.tried(name, from, account, password);
-    if (!account || !right)
-      throw new PerchError("LOGIN_REFUSED", "name or password is wrong; perch user password sets a new one");
+    if (!account || !right) throw new PerchError("LOGIN_REFUSED", "name or password is wrong");
     return this.enter(account, from);
   }
 
