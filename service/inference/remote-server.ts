@@ -5,6 +5,7 @@ import { type Clock, sleep } from "../kernel/clock.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { EngineStamp, Prompt, RawRequest, Reply } from "./engine.ts";
+import { firstOf } from "./first-signal.ts";
 import { RemoteFault } from "./remote-fault.ts";
 import { type LinkTimings, RemoteLink } from "./remote-link.ts";
 import { type Abilities, RemoteProbe } from "./remote-probe.ts";
@@ -130,8 +131,9 @@ export class RemoteServer {
     const { metrics, onChange } = this.options;
     if (!link) throw new RemoteFault("unreachable", "it was never reached");
     this.underWay += 1;
+    const either = firstOf(signal, this.gone.signal);
     try {
-      const reply = await link.ask(work, AbortSignal.any([signal, this.gone.signal]));
+      const reply = await link.ask(work, either.signal);
       metrics.remoteRequests.inc({ server: this.id, outcome: "answered" });
       this.answered();
       return reply;
@@ -142,6 +144,7 @@ export class RemoteServer {
       if (life === this.life) this.failed(error);
       throw error;
     } finally {
+      either.forget();
       this.underWay -= 1;
       onChange();
     }
