@@ -31,6 +31,7 @@ import { LatestFrames } from "./latest-frames.ts";
 import { MainPath } from "./main-path.ts";
 import { type ModelSide, modelSideOf } from "./model-side.ts";
 import { Record as PerchRecord } from "./record/record.ts";
+import { recordSideOf } from "./record-desk.ts";
 import { type RunReport, runReport, TruthTally } from "./report.ts";
 import { SoundTap } from "./sound-tap.ts";
 
@@ -67,6 +68,7 @@ export class Appliance {
   private readonly latest = new LatestFrames(systemClock);
   private readonly model: ModelSide;
   private readonly record: PerchRecord;
+  private readonly recordSide: ReturnType<typeof recordSideOf>;
   private readonly audit: Audit;
   private stopping = false;
 
@@ -92,11 +94,16 @@ export class Appliance {
       outbox: record.outbox,
       onGovernorCommand: (payload) => this.commanded(payload),
     });
+    const { node } = config;
+    this.recordSide = recordSideOf({ ...shared, record, node, base: this.delivery.base });
     this.model = modelSideOf({
       ...shared,
       config,
       record,
-      onState: (state) => this.delivery.governorState(state),
+      onState: (state) => {
+        this.delivery.governorState(state);
+        this.recordSide.live.governor(state);
+      },
       keep: (what) => this.keep(what),
     });
     const { inference, governor } = this.model;
@@ -151,6 +158,7 @@ export class Appliance {
       audit: this.audit,
       ...desksOf({ ...shared, ...desks }),
       microphones,
+      record: this.recordSide,
       gateway: {
         inference,
         running: () => this.model.running(),
@@ -244,6 +252,8 @@ export class Appliance {
     if (this.stopping) logger.debug({ feed }, `${feed} is ${state}`);
     else if (away) logger.warn({ feed }, `${feed} is ${state}: ${reason ?? "it sends nothing"}`);
     else logger.info({ feed }, `${feed} is ${state}`);
-    this.delivery.feedState({ feed, state, since: iso(since), ...(reason !== undefined && { reason }) });
+    const message = { feed, state, since: iso(since), ...(reason !== undefined && { reason }) };
+    this.delivery.feedState(message);
+    this.recordSide.live.feed(message);
   }
 }

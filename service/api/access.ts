@@ -107,6 +107,20 @@ export class Access {
     return { onRequest: this.allow(ability), config: { ability } };
   }
 
+  /** Whether who asked still counts, for an answer that goes on for hours. It is no request: no limit counts it, and no login lasts longer for it. */
+  still(request: FastifyRequest): boolean {
+    const { caller } = request;
+    if (!caller) return true;
+    const { admin, tokens, signIn, clock } = this.options;
+    if (caller.session !== undefined)
+      return (
+        signIn?.accounts.find(caller.name)?.role === caller.role &&
+        signIn.sessions.of(caller.name).some(({ id }) => id === caller.session)
+      );
+    const shown = shownBy(request) ?? "";
+    return admin.matches(shown) || "token" in tokens.find(shown, clock.now());
+  }
+
   private callerOf(request: FastifyRequest, reply: FastifyReply): Caller | null {
     const shown = shownBy(request);
     if (shown === undefined) return this.loggedIn(request);

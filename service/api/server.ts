@@ -24,6 +24,7 @@ import { accountRoutes } from "./rest/accounts.ts";
 import { type FeedDesk, feedRoutes } from "./rest/feeds.ts";
 import { type GovernorDesk, governorRoutes } from "./rest/governor.ts";
 import { type ListenDesk, listenRoutes } from "./rest/listen.ts";
+import { type RecordRoutes, recordRoutes } from "./rest/record.ts";
 import { sessionRoutes } from "./rest/session.ts";
 import { systemRoutes } from "./rest/system.ts";
 import { type WatchDesk, watchRoutes } from "./rest/watches.ts";
@@ -60,6 +61,8 @@ interface Options {
   readonly feeds?: FeedDesk;
   /** Watches; without it nobody sees or changes them. */
   readonly watches?: WatchDesk;
+  /** The record, live and backups; without it nobody is told of them. */
+  readonly record?: RecordRoutes;
   /** Microphones that can be listened to; without it none can. */
   readonly microphones?: ListenDesk;
   /** The model's own API; without it there is none. */
@@ -146,7 +149,8 @@ export class ApiServer implements Part {
   }
 
   private async routes(tls: ServerTls | undefined): Promise<Api> {
-    const { access, audit, feeds, watches, gateway, microphones, version, clock, logger } = this.options;
+    const { access, audit, feeds, watches, gateway, microphones, record, version, clock, logger } =
+      this.options;
     // Its types tell http from https; nothing here does.
     const app = Fastify({
       forceCloseConnections: true,
@@ -176,6 +180,7 @@ export class ApiServer implements Part {
     if (feeds) feedRoutes(app, { feeds, access, audit, clock });
     if (watches) watchRoutes(app, { watches, access, audit });
     if (microphones) listenRoutes(app, { microphones, access });
+    if (record) recordRoutes(app, { ...record, access, audit, clock, logger });
     mcpRoute(app, this.options);
     openApiRoute(app);
     if (gateway) app.register(gatewayRoutes, { ...gateway, clock, logger, guard: access.allow("model.ask") });

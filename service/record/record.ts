@@ -6,9 +6,11 @@ import { messageOf, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
+import { Backups } from "./backups.ts";
 import type { Changes } from "./changes.ts";
 import { Commits } from "./commits.ts";
 import type { Entry } from "./entry.ts";
+import type { Journals } from "./journals.ts";
 import type { Outbox } from "./outbox-row.ts";
 import type { Pages } from "./pages.ts";
 import type { Queries } from "./queries.ts";
@@ -37,6 +39,7 @@ interface Options {
 export class Record implements Part {
   readonly name = "record";
   readonly outbox: Outbox;
+  readonly backups: Backups;
   private readonly commits: Commits;
   private readonly retention: Retention;
   private readonly appendedCallbacks = new Set<() => void>();
@@ -67,6 +70,7 @@ export class Record implements Part {
       store: () => this.commits.open,
       expired: (messages) => this.expired(messages),
     });
+    this.backups = new Backups({ folder, clock, logger, room: () => this.room() });
     this.outbox = {
       read: (after, limit) => this.commits.open?.rows.messages(after, limit) ?? [],
       acknowledge: (ids) => this.commits.acknowledge(ids),
@@ -81,6 +85,7 @@ export class Record implements Part {
   /** Throws PerchError DATA_LOCKED and DATA_NEWER; any other fault degrades the part, which then tries again. */
   async start(): Promise<void> {
     this.commits.start();
+    this.backups.tidy();
     this.state = "started";
     this.planRetention(0);
   }
@@ -91,6 +96,7 @@ export class Record implements Part {
     this.state = "stopped";
     this.cancelRetention?.();
     await this.retention.stop();
+    await this.backups.stop();
     await Promise.all(this.shrinking);
     this.commits.stop();
   }
@@ -146,6 +152,11 @@ export class Record implements Part {
     return this.openStore().pages;
   }
 
+  /** What people changed and the governor decided. Throws PerchError while the database is not open. */
+  get journals(): Journals {
+    return this.openStore().journals;
+  }
+
   /** What changed of late. Throws PerchError while the database is not open. */
   get changes(): Changes {
     return this.openStore().changes;
@@ -172,6 +183,11 @@ export class Record implements Part {
     const store = this.commits.open;
     if (store) return store;
     throw this.commits.trouble ?? new PerchError("DATA_UNWRITABLE", "the record is not open");
+  }
+
+  private room(): { used: number; free: number } {
+    const store = this.openStore();
+    return { used: store.bytes().used, free: store.diskFree() };
   }
 
   private planRetention(ms: number): void {

@@ -7,6 +7,7 @@ import { Changes } from "./changes.ts";
 import type { Entry } from "./entry.ts";
 import { DATABASE, damaged } from "./faults.ts";
 import { createPrivate, FolderLock } from "./folder-lock.ts";
+import { Journals } from "./journals.ts";
 import { migrate, versionOf } from "./migrations.ts";
 import { Pages } from "./pages.ts";
 import { Queries } from "./queries.ts";
@@ -20,6 +21,7 @@ export class Store {
   readonly queries: Queries;
   readonly pages: Pages;
   readonly changes: Changes;
+  readonly journals: Journals;
   readonly rows: Rows;
   private readonly inode: number;
 
@@ -33,6 +35,7 @@ export class Store {
     this.queries = new Queries(readingDb);
     this.pages = new Pages(readingDb);
     this.changes = new Changes(readingDb);
+    this.journals = new Journals(readingDb);
     this.rows = new Rows(db);
     this.inode = statSync(db.name).ino;
   }

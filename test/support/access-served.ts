@@ -7,6 +7,7 @@ import { onTestFinished } from "vitest";
 import { Access } from "../../service/api/access.ts";
 import { Audit } from "../../service/api/access-audit.ts";
 import { AdminToken } from "../../service/api/admin-token.ts";
+import type { RecordRoutes } from "../../service/api/rest/record.ts";
 import { ApiServer } from "../../service/api/server.ts";
 import { SignIn } from "../../service/api/sign-in.ts";
 import { Tokens, type TokenWish } from "../../service/api/tokens.ts";
@@ -14,6 +15,7 @@ import type { HttpConfig } from "../../service/contract/config.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import type { Health } from "../../service/kernel/part.ts";
 import { Record } from "../../service/record/record.ts";
+import { recordSideOf } from "../../service/record-desk.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { GovernorBench } from "./governed.ts";
 
@@ -42,6 +44,7 @@ export class Served {
   readonly tokens: Tokens;
   readonly bench = new GovernorBench();
   readonly record: Record;
+  readonly recordSide: RecordRoutes;
   readonly signIn: SignIn;
   /** What its parts say of themselves. */
   parts: { [name: string]: Health } = { engine: { state: "ok" } };
@@ -61,6 +64,7 @@ export class Served {
     const { governor } = this.bench;
     const config = { thumbnail: 24_000, age: 30 * 86_400_000, bytes: 2e9 };
     this.record = new Record({ ...shared, folder: data, config });
+    this.recordSide = recordSideOf({ ...shared, record: this.record, node: "box", base: "perch/box" });
     this.server = new ApiServer({
       ...shared,
       http,
@@ -78,6 +82,7 @@ export class Served {
         ...shared,
         write: (audit) => this.record.write({ events: [], messages: [], audit }),
       }),
+      record: this.recordSide,
       access: new Access({
         ...shared,
         admin: token,
