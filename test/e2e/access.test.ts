@@ -5,7 +5,8 @@ import { Agent, fetch } from "undici";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { AuditRow } from "../../service/contract/access.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";
-import { freePort, Mosquitto, Subscriber } from "../support/mosquitto.ts";
+import { freePort } from "../support/free-port.ts";
+import { Mosquitto, Subscriber } from "../support/mosquitto.ts";
 import { commandLine, PerchProcess } from "../support/perch.ts";
 import { until } from "../support/until.ts";
 

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { freePort } from "../support/free-port.ts";
 import { MediaFolder } from "../support/media-fixtures.ts";
-import { freePort } from "../support/mosquitto.ts";
+
 import { CELL_FEEDS, PerchProcess, SCENE_WATCH, SOUND_WATCH } from "../support/perch.ts";
 import { recordedPeers, recordingInto } from "../support/recorded-connections.ts";
 import { until } from "../support/until.ts";

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GovernorState, GovernorView } from "../../service/contract/governor.ts";
 import type { Observation } from "../../service/contract/observation.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";
-import { freePort, Mosquitto, Subscriber } from "../support/mosquitto.ts";
+import { freePort } from "../support/free-port.ts";
+import { Mosquitto, Subscriber } from "../support/mosquitto.ts";
 import { CELL_FEEDS, PerchProcess, SCENE_WATCH, SOUND_WATCH } from "../support/perch.ts";
 import { until } from "../support/until.ts";
 

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { packageRoot } from "../../service/kernel/paths.ts";
+import { freePort } from "../support/free-port.ts";
 import { perchTold } from "../support/perch-command.ts";
 
 let folder: string;
@@ -14,15 +14,6 @@ beforeEach(async () => {
   const config = { node: "cell", data: join(folder, "data"), http: { port }, feeds: [], watches: [] };
   writeFileSync(join(folder, "perch.json"), JSON.stringify(config));
 });
-
-/** A port at which nobody listens. */
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 
 const chat = (input: string, ...words: string[]) =>
   perchTold(folder, input, "chat", "--config", "perch.json", ...words);

@@ -6,9 +6,10 @@ import { EmbeddedBroker } from "../../service/delivery/embedded-broker.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { deliveryTo, rows, start, topicsOf } from "../support/delivery-opened.ts";
+import { freePort } from "../support/free-port.ts";
 import { hurriedClock } from "../support/hurried-clock.ts";
 import { MemoryOutbox } from "../support/memory-outbox.ts";
-import { freePort, Mosquitto, Subscriber } from "../support/mosquitto.ts";
+import { Mosquitto, Subscriber } from "../support/mosquitto.ts";
 import { until } from "../support/until.ts";
 
 const clock = hurriedClock(20);

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Level } from "../../service/contract/models.ts";
 import { engineArguments, engineEnvironment } from "../../service/inference/engine-args.ts";
@@ -8,6 +7,7 @@ import { silentLogger } from "../../service/kernel/logger.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";
 import { SupervisedProcess } from "../../service/kernel/supervised-process.ts";
 import { shippedLevel, WEIGHTS } from "./engine-bench.ts";
+import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";
 
 const BINARY = join(packageRoot, "build/engine/llama-server");
@@ -83,16 +83,4 @@ export class LlamaServer {
   stop(): Promise<void> {
     return this.process.stop();
   }
-}
-
-/** A port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { makeCertificates } from "./certificates.ts";
+import { freePort } from "./free-port.ts";
 
 const BINARY = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"].find((path) =>
   existsSync(path),
@@ -199,17 +199,4 @@ export class Subscriber {
   async end(): Promise<void> {
     await this.client.endAsync(true);
   }
-}
-
-/** A port of 127.0.0.1 on which nothing listened just now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
