@@ -10,6 +10,9 @@ const PROMISED: Record<string, { roles: readonly (Role | "nobody")[]; local: boo
   "GET /metrics": { roles: ["admin", "operator", "viewer"], local: true },
   "GET /api/governor": { roles: ["admin", "operator", "viewer"], local: true },
   "POST /api/governor": { roles: ["admin", "operator"], local: false },
+  "GET /api/session": { roles: ROLES, local: false },
+  "GET /api/accounts": { roles: ["admin"], local: false },
+  "GET /login": { roles: [...ROLES, "nobody"], local: true },
 };
 const someone = fc.constantFrom(...ROLES, "nobody" as const, "revoked" as const, "expired" as const);
 const route = fc.constantFrom(...Object.keys(PROMISED));

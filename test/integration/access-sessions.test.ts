@@ -89,6 +89,15 @@ describe("a login", () => {
     expect((await anna.who()).status).toBe(401);
   });
 
+  it("is the only one of its browser", async () => {
+    const { served, anna } = await withAnna();
+    const { cookie } = anna;
+    await anna.login("anna");
+    expect(anna.cookie).not.toBe(cookie);
+    expect(served.signIn.sessions.of("anna")).toHaveLength(1);
+    expect((await anna.who()).status).toBe(200);
+  });
+
   it("is refused alike for a wrong name and a wrong password", async () => {
     const { served } = await withAnna();
     const refused = [
@@ -327,6 +336,7 @@ describe("accounts by HTTP", () => {
     [{ password: "x".repeat(257) }, "at most 256"],
     [{ password: "abababababababab" }, "the same few characters"],
     [{ password: "perch-ben-password" }, "little more than the name"],
+    [{ name: "a", password: "aa bb aa bb" }, "at least 12"],
     [{ more: 1 }, "more"],
   ])("are refused for %j, with the reason and without the password", async (over, reason) => {
     const { anna } = await withAnna();

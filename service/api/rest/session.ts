@@ -141,9 +141,17 @@ class SessionDesk {
     if (wait > 0) throw later(reply, wait, "too many wrong passwords");
   }
 
-  private entered(entered: Entered, { ip }: FastifyRequest, reply: FastifyReply, what: string): SessionView {
+  /** A browser has one login: nobody could end one whose cookie is overwritten. */
+  private endEarlier(request: FastifyRequest): void {
+    const { sessions, cookie } = this.signIn;
+    const login = sessions.find(cookie.read(request) ?? "");
+    if (login) sessions.end(login.session);
+  }
+
+  private entered(entered: Entered, request: FastifyRequest, reply: FastifyReply, what: string): SessionView {
+    this.endEarlier(request);
     const { name, role } = entered.account;
-    this.audit.change({ who: `account ${name}`, role, from: ip }, what, () => undefined);
+    this.audit.change({ who: `account ${name}`, role, from: request.ip }, what, () => undefined);
     return this.shown(entered, reply);
   }
 
