@@ -2,6 +2,7 @@ import swagger from "@fastify/swagger";
 import { CHAPTERS, type Chapter } from "../contract/api.ts";
 import { publicSchema } from "../contract/json-schema.ts";
 import { type Ability, RIGHTS } from "./access.ts";
+import { type Described, docsPage } from "./docs-page.ts";
 import type { Api } from "./server.ts";
 
 /**
@@ -38,9 +39,14 @@ export async function describeRoutes(app: Api, version: string): Promise<void> {
   });
 }
 
-/** The document itself; once all routes are added and ready. */
+/** The document itself, for programs and as a page for people; once all routes are added and ready. */
 export function openApiRoute(app: Api): void {
+  let page: string | undefined;
   app.get("/api/openapi.json", async () => app.swagger());
+  app.get("/docs", async (_request, reply) => {
+    page ??= docsPage(app.swagger() as unknown as Described);
+    return reply.type("text/html; charset=utf-8").send(page);
+  });
 }
 
 /** Without what only Perch's own checks know. */

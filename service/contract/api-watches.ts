@@ -42,10 +42,11 @@ export type WatchList = Static<typeof WatchList>;
 export const WatchName = Type.Object({ id: Type.String({ maxLength: 63, description: "Id of the watch." }) });
 
 const { id: _id, ...rest } = Watch.properties;
+const { examples } = Watch as { examples?: readonly object[] };
 const name = Type.Optional(Id("The same as in the address, if it is there."));
 
 /** A watch whose id stands in the address. */
-export const NamedWatch = Type.Object({ id: name, ...rest }, closed);
+export const NamedWatch = Type.Object({ id: name, ...rest }, { ...closed, examples });
 export type NamedWatch = Static<typeof NamedWatch>;
 
 export const WatchSwitch = Type.Object(
@@ -95,7 +96,7 @@ export const Trial = Type.Object(
     ),
     audio: Type.Optional(Base64("WAV, MP3, Ogg, FLAC or M4A, 30 s at most")),
   },
-  closed,
+  { ...closed, examples: [{ id: "visitor", snapshot: true }] },
 );
 export type Trial = Static<typeof Trial>;
 

@@ -32,6 +32,14 @@ export const Rule = Type.Object(
 );
 export type Rule = Static<typeof Rule>;
 
+const EXAMPLE = {
+  id: "visitor",
+  question: "Is somebody at the door, and do they carry a parcel?",
+  feeds: ["door"],
+  answer: { person: { type: "boolean" }, parcel: { type: "boolean" } },
+  rules: [{ id: "waiting", when: "person && !parcel", for: "10s", severity: "warning" }],
+};
+
 export const Watch = Type.Object(
   {
     id: Id("Name of the watch in topics and rules."),
@@ -59,6 +67,6 @@ export const Watch = Type.Object(
     }),
     enabled: Type.Boolean({ default: true }),
   },
-  closed,
+  { ...closed, examples: [EXAMPLE] },
 );
 export type Watch = Static<typeof Watch>;
