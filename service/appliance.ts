@@ -34,12 +34,15 @@ import { Record as PerchRecord } from "./record/record.ts";
 import { recordSideOf } from "./record-desk.ts";
 import { type RunReport, runReport, TruthTally } from "./report.ts";
 import { SoundTap } from "./sound-tap.ts";
+import { type ConfigSource, SystemCounter } from "./system-desk.ts";
 
 /** Ms that one part may take to stop. */
 const STOP_DEADLINE = 10_000;
 
 interface Options {
   readonly config: Config;
+  /** Where it comes from, for people. */
+  readonly source?: ConfigSource;
   readonly logger: Logger;
   readonly version: string;
   readonly onEvent: (event: Event) => void;
@@ -157,6 +160,11 @@ export class Appliance {
       signIn,
       audit: this.audit,
       ...desksOf({ ...shared, ...desks }),
+      system: new SystemCounter({
+        ...{ ...shared, config, source: options.source, version, changes, model, record },
+        health: () => this.health(),
+        broker: () => this.places().broker,
+      }),
       microphones,
       record: this.recordSide,
       gateway: {

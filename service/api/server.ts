@@ -21,6 +21,7 @@ import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
 import { describeRoutes, openApiRoute } from "./openapi.ts";
 import { pageRoutes } from "./pages.ts";
 import { accountRoutes } from "./rest/accounts.ts";
+import { boxRoutes, type SystemDesk } from "./rest/box.ts";
 import { type FeedDesk, feedRoutes } from "./rest/feeds.ts";
 import { type GovernorDesk, governorRoutes } from "./rest/governor.ts";
 import { type ListenDesk, listenRoutes } from "./rest/listen.ts";
@@ -63,6 +64,8 @@ interface Options {
   readonly watches?: WatchDesk;
   /** The record, live and backups; without it nobody is told of them. */
   readonly record?: RecordRoutes;
+  /** The box, its models and its configuration; without it nobody is told. */
+  readonly system?: SystemDesk;
   /** Microphones that can be listened to; without it none can. */
   readonly microphones?: ListenDesk;
   /** The model's own API; without it there is none. */
@@ -149,7 +152,7 @@ export class ApiServer implements Part {
   }
 
   private async routes(tls: ServerTls | undefined): Promise<Api> {
-    const { access, audit, feeds, watches, gateway, microphones, record, version, clock, logger } =
+    const { access, audit, feeds, watches, system, gateway, microphones, record, version, clock, logger } =
       this.options;
     // Its types tell http from https; nothing here does.
     const app = Fastify({
@@ -179,6 +182,7 @@ export class ApiServer implements Part {
     pageRoutes(app);
     if (feeds) feedRoutes(app, { feeds, access, audit, clock });
     if (watches) watchRoutes(app, { watches, access, audit });
+    if (system) boxRoutes(app, { system, access });
     if (microphones) listenRoutes(app, { microphones, access });
     if (record) recordRoutes(app, { ...record, access, audit, clock, logger });
     mcpRoute(app, this.options);

@@ -1,7 +1,8 @@
 import { appendFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { styleText } from "node:util";
 import { Appliance, type Places } from "../appliance.ts";
-import { loadConfig } from "../config.ts";
+import { loadForBoth } from "../config.ts";
 import { parseDuration } from "../contract/units.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
@@ -24,9 +25,10 @@ export async function run(options: Options): Promise<number> {
     throw new UsageError(`--for ${options.for}: must be a duration like 60s, 5m or 8h`);
   }
   if (options.report !== undefined) refuseUnwritable(options.report);
-  const config = loadConfig(options.config);
+  const { config, shown } = loadForBoth(options.config);
   const logger = createLogger(config.log);
-  const appliance = new Appliance({ config, logger, version, onEvent: eventPrinter(logger) });
+  const source = { file: resolve(options.config), shown };
+  const appliance = new Appliance({ config, source, logger, version, onEvent: eventPrinter(logger) });
   const end = endOf(duration, logger);
 
   logger.info(`Perch ${version} starts with ${options.config}`);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { Tokens } from "../../service/api/tokens.ts";
 import { Appliance } from "../../service/appliance.ts";
-import { loadConfig } from "../../service/config.ts";
+import { loadForBoth } from "../../service/config.ts";
 import type { Role } from "../../service/contract/access.ts";
 import { configText } from "../bench/configuration.ts";
 import { anySignal } from "./engine-bench.ts";
@@ -38,8 +38,10 @@ export class ServedAppliance {
       ...over,
     });
     const logger = pino({}, { write: (line) => this.log.push((JSON.parse(line) as { msg: string }).msg) });
+    const { config, shown } = loadForBoth(file);
     this.appliance = new Appliance({
-      config: loadConfig(file),
+      config,
+      source: { file, shown },
       logger,
       version: "0.0.0",
       onEvent: () => undefined,
