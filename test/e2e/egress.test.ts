@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { packageRoot } from "../../service/kernel/paths.ts";
 import { freePort } from "../support/free-port.ts";
 import { MediaFolder } from "../support/media-fixtures.ts";
 
@@ -60,6 +61,21 @@ it("the service and its children try to reach nothing that the configuration doe
     });
     expect(chat.status).toBe(200);
     await until(says("person-present"));
+    const file = join(perch.folder, "perch.json");
+    expect(await doctor(file)).toEqual([
+      0,
+      expect.stringContaining(`nothing is open that ${file} does not name`),
+    ]);
+    const other = join(perch.folder, "other.json");
+    const whole = JSON.parse(readFileSync(file, "utf8")) as object;
+    writeFileSync(
+      other,
+      JSON.stringify({ ...whole, mqtt: { broker: { kind: "external", url: "mqtt://192.0.2.7" } } }),
+    );
+    expect(await doctor(other)).toEqual([
+      1,
+      expect.stringMatching(/✗ tcp +127.0.0.1:\d+ listens .*not named in/),
+    ]);
     const { pid } = perch;
     expect(await perch.end()).toBe(0);
     expect(perch.report("report.json").observations).toBeGreaterThan(0);
@@ -92,6 +108,16 @@ it("a program that does try is caught, and so are its children and its lookups",
   // A name server, or a resolver on the box: where this machine sends names.
   expect(reached.filter((peer) => /:53$|resolve|nscd|avahi/.test(peer)).length).toBeGreaterThan(0);
 });
+
+/** `perch doctor --egress`: its exit code and what it printed. */
+function doctor(config: string): Promise<[number, string]> {
+  const main = join(packageRoot, "dist/service/main.js");
+  return new Promise((resolve) =>
+    execFile(process.execPath, [main, "doctor", "--egress", "--config", config], (error, out) =>
+      resolve([Number(error?.code ?? 0), out]),
+    ),
+  );
+}
 
 /** Makes the first administrator, as its page does. */
 async function login(url: string, log: string): Promise<void> {
