@@ -16,6 +16,7 @@ import type { Health, Part } from "../kernel/part.ts";
 import type { Access } from "./access.ts";
 import type { Audit } from "./access-audit.ts";
 import type { AdminToken } from "./admin-token.ts";
+import { LONGEST_BODY, limitBodyTime } from "./body-time.ts";
 import { mcpRoute } from "./mcp.ts";
 import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
 import { describeRoutes, openApiRoute } from "./openapi.ts";
@@ -62,14 +63,14 @@ interface Options {
   readonly feeds?: FeedDesk;
   /** Watches; without it nobody sees or changes them. */
   readonly watches?: WatchDesk;
-  /** The record, live and backups; without it nobody is told of them. */
-  readonly record?: RecordRoutes;
   /** The box, its models and its configuration; without it nobody is told. */
   readonly system?: SystemDesk;
+  /** The record, live and backups; without it nobody is told of them. */
+  readonly record?: RecordRoutes;
   /** Microphones that can be listened to; without it none can. */
   readonly microphones?: ListenDesk;
   /** The model's own API; without it there is none. */
-  readonly gateway?: Omit<GatewayOptions, "guard" | "clock" | "logger">;
+  readonly gateway?: Omit<GatewayOptions, "guard" | "data" | "clock" | "logger">;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -152,13 +153,25 @@ export class ApiServer implements Part {
   }
 
   private async routes(tls: ServerTls | undefined): Promise<Api> {
-    const { access, audit, feeds, watches, system, gateway, microphones, record, version, clock, logger } =
-      this.options;
+    const {
+      access,
+      audit,
+      feeds,
+      watches,
+      system,
+      gateway,
+      microphones,
+      record,
+      data,
+      version,
+      clock,
+      logger,
+    } = this.options;
     // Its types tell http from https; nothing here does.
     const app = Fastify({
       forceCloseConnections: true,
       bodyLimit: 64 * 1024,
-      requestTimeout: 10_000,
+      requestTimeout: LONGEST_BODY,
       // An address that cannot be decoded comes to no hook and no handler; the usual answer repeats it.
       frameworkErrors: (_error, _request, reply) => {
         (reply as unknown as FastifyReply).code(400).send({ error: "this address cannot be read" });
@@ -167,6 +180,8 @@ export class ApiServer implements Part {
     }) as unknown as Api;
     securityHeaders(app);
     access.install(app);
+    app.server.headersTimeout = 10_000;
+    limitBodyTime(app as unknown as FastifyInstance);
     checkRequests(app);
     app.setErrorHandler((error, _request, reply) => {
       reply.code(statusOf(error)).send(refusalOf(error));
@@ -187,7 +202,8 @@ export class ApiServer implements Part {
     if (record) recordRoutes(app, { ...record, access, audit, clock, logger });
     mcpRoute(app, this.options);
     openApiRoute(app);
-    if (gateway) app.register(gatewayRoutes, { ...gateway, clock, logger, guard: access.allow("model.ask") });
+    if (gateway)
+      app.register(gatewayRoutes, { ...gateway, data, clock, logger, guard: access.allow("model.ask") });
     return app;
   }
 }

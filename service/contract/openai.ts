@@ -4,6 +4,8 @@ import Type, { type Static } from "typebox";
 export const LIMITS = {
   /** Bytes of a request. */
   body: 32e6,
+  /** Bytes of all requests that are held at once. */
+  bodies: 128e6,
   messages: 1_000,
   /** Pictures of one request. */
   images: 16,

@@ -12,6 +12,8 @@ const EDGE = { least: 16, most: 8192 } as const;
 /** Length of sound, seconds: a shorter WAV aborts llama-server, a longer one the model does not take. */
 const LENGTH = { least: 0.1, most: 30 } as const;
 const WAV_HEADER = 44;
+/** What ffmpeg may take a sound file for: formats that name no other files. */
+export const SOUND_FORMATS = "wav,w64,aiff,mp3,ogg,flac,aac,mov,matroska,amr";
 
 /**
  * A picture that someone handed in (JPEG, PNG or WebP), decoded and encoded anew as a JPEG of the
@@ -46,7 +48,7 @@ export async function prepareAudio(bytes: Buffer): Promise<Buffer> {
   refuseSize(bytes, "sound file");
   const pcm = await runFfmpeg(
     [
-      ...["-format_whitelist", "wav,w64,aiff,mp3,ogg,flac,aac,mov,matroska,amr", "-i", "pipe:0"],
+      ...["-format_whitelist", SOUND_FORMATS, "-i", "pipe:0"],
       ...["-vn", "-sn", "-dn", "-map", "0:a:0", "-t", String(LENGTH.most + 1)],
       ...["-ac", "1", "-ar", String(SAMPLE_RATE), "-f", "s16le", "pipe:1"],
     ],

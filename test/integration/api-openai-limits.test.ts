@@ -274,7 +274,7 @@ describe("a request that is wrong", () => {
   it("is refused where it is no JSON by its type, larger than 32 MB, or asks for what is not here", async () => {
     const plain = await served.post("{}", { "content-type": "text/plain" });
     expect(plain.status).toBe(415);
-    const missing = await served.post({}, {}, "/v1/embeddings");
+    const missing = await served.post({}, {}, "/v1/nothing");
     expect([missing.status, await missing.json()]).toEqual([
       404,
       { error: expect.objectContaining({ code: "unknown_url" }) },

@@ -94,4 +94,41 @@ describe("the running service", () => {
     const missing = await fetch(new URL("/nothing", url));
     expect(await missing.json()).toEqual({ error: "there is nothing at this address" });
   });
+
+  it("tells who may not ask in Anthropic's form where that is spoken, and takes its way to show a token", async () => {
+    const ask = (key: string) =>
+      fetch(new URL("/v1/messages", url), {
+        method: "POST",
+        headers: { "x-api-key": key, "content-type": "application/json" },
+        body: JSON.stringify({ ...CHAT, model: "perch" }),
+      });
+    const wrong = await ask("perch-wrong");
+    expect([wrong.status, await wrong.json()]).toEqual([
+      401,
+      { type: "error", error: { type: "authentication_error", message: expect.any(String) } },
+    ]);
+    const right = await ask(readFileSync(join(folder, "data/admin.token"), "utf8").trim());
+    expect(await right.json()).toMatchObject({ type: "message", model: "perch@q8_0" });
+  });
+
+  it("describes the model's API beside its own", async () => {
+    const token = readFileSync(join(folder, "data/admin.token"), "utf8").trim();
+    const headers = { authorization: `Bearer ${token}` };
+    const described = await fetch(new URL("/api/openapi.json", url), { headers });
+    const { paths } = (await described.json()) as { paths: Record<string, Record<string, object>> };
+    const body = (type: string, properties: object) => ({
+      tags: ["model"],
+      description: expect.stringMatching(/^Roles: admin, operator, kiosk, api\.$/),
+      requestBody: { content: { [type]: { schema: { properties } } } },
+    });
+    expect(paths).toMatchObject({
+      "/v1/models": { get: { tags: ["model"] } },
+      "/v1/chat/completions": { post: body("application/json", { messages: {}, tools: {} }) },
+      "/v1/responses": { post: body("application/json", { input: {} }) },
+      "/v1/messages": { post: body("application/json", { max_tokens: {} }) },
+      "/v1/audio/transcriptions": {
+        post: body("multipart/form-data", { file: { format: "binary" }, stream: {} }),
+      },
+    });
+  });
 });

@@ -49,6 +49,7 @@ export class ServedGateway {
     this.inference = new Inference({ ...shared, engine, capacity, data: this.bench.data });
     this.app = Fastify({ forceCloseConnections: true });
     this.app.register(gatewayRoutes, {
+      data: this.bench.data,
       inference: this.inference,
       running: () => runningOf(ladder, this.engine),
       image: () => this.engine.image,
