@@ -91,11 +91,11 @@ function showPlaces(places: Places, logger: Logger): void {
   for (const [name, place] of rows) logger.info(`${name.padEnd(8)} ${place ?? "not reachable, see above"}`);
 }
 
-/** The one link by which this box gets its first admin: for a person on a terminal, a line elsewhere. */
+/** The one link by which this box gets its first admin: on a terminal only, for what is logged is kept and read by others. */
 function showSetup(link: string | undefined, logger: Logger): void {
   if (link === undefined) return;
   if (process.stderr.isTTY !== true) {
-    logger.info(`first run: make the administrator's account with this link, once and within 24 h: ${link}`);
+    logger.info("this box has no administrator yet: perch user add NAME --role admin makes one");
     return;
   }
   process.stderr.write(`

@@ -48,7 +48,7 @@ it("the service and its children try to reach nothing that the configuration doe
     await until(says("the model answers"));
     await until(says("door is offline"));
     await until(says("line is live"));
-    await login(url, perch.log.join("\n"));
+    await login(url, perch.data);
     const authorization = `Bearer ${readFileSync(join(perch.data, "admin.token"), "utf8").trim()}`;
     const chat = await fetch(`${url}/v1/chat/completions`, {
       method: "POST",
@@ -119,10 +119,21 @@ function doctor(config: string): Promise<[number, string]> {
   );
 }
 
-/** Makes the first administrator, as its page does. */
-async function login(url: string, log: string): Promise<void> {
-  const token = /\/setup#([\w-]{43})/.exec(log)?.[1];
-  const body = JSON.stringify({ token, name: "anna", password: "correct horse battery" });
+/** Makes an administrator and logs in. */
+async function login(url: string, data: string): Promise<void> {
+  const person = { name: "anna", password: "correct horse battery" };
   const headers = { "content-type": "application/json" };
-  expect((await fetch(`${url}/api/setup`, { method: "POST", headers, body })).status).toBe(200);
+  const admin = readFileSync(join(data, "admin.token"), "utf8").trim();
+  const put = async (path: string, body: object, more: Record<string, string> = {}) =>
+    (
+      await fetch(`${url}${path}`, {
+        method: "POST",
+        headers: { ...headers, ...more },
+        body: JSON.stringify(body),
+      })
+    ).status;
+  expect(
+    await put("/api/accounts", { ...person, role: "admin" }, { authorization: `Bearer ${admin}` }),
+  ).toBeLessThan(300);
+  expect(await put("/api/session", person)).toBe(200);
 }
