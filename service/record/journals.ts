@@ -3,7 +3,10 @@ import type { AuditRow } from "../contract/access.ts";
 import type { AuditPage, DecisionPage } from "../contract/api-record.ts";
 import type { DecisionRow } from "../contract/decision.ts";
 import { iso } from "../kernel/clock.ts";
-import { type Keyed, type Position, positionOf } from "./keyset.ts";
+import type { Position } from "./keyset.ts";
+
+/** A row and its place in the order. */
+type Keyed<Row> = Row & { readonly key_time: number; readonly key_number: number };
 
 interface JournalPage<T> {
   readonly items: T[];
@@ -47,6 +50,7 @@ export class Journals {
       .all(...(after ? [after.time, after.number] : []), limit + 1);
     const kept = rows.slice(0, limit);
     const plain = ({ key_time: _time, key_number: _number, ...row }: Keyed<Row>) => row as unknown as Row;
-    return { items: kept.map(plain), next: positionOf(rows.length > limit ? kept.at(-1) : undefined) };
+    const last = rows.length > limit ? kept.at(-1) : undefined;
+    return { items: kept.map(plain), next: last && { time: last.key_time, number: last.key_number } };
   }
 }

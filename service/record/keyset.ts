@@ -3,6 +3,7 @@ import { expandedQuery } from "./search-terms.ts";
 
 /** Rows that one step looks at, where a condition has no index: a few ms of work. */
 const STEP = 2_000;
+const MOST_STATEMENTS = 100;
 /** Nothing is recorded later than this after it was seen, ms: so far entries do not wait in memory. */
 const LATEST = 86_400_000;
 
@@ -22,14 +23,16 @@ export interface Condition {
   readonly index?: string;
 }
 
-/** A table that can be listed by time. */
-export interface Listed {
+/** A table that can be listed by time, and how its rows are read. */
+export interface Listed<Row> {
+  readonly columns: string;
+  /** Of the values of those columns: SQLite hands them over in half the time that it takes to name them. */
+  readonly row: (values: readonly unknown[]) => Row;
   readonly table: "event" | "observation";
   /** Column of the time, and the index on it alone. */
   readonly time: string;
   readonly index: string;
   readonly words: "event_words" | "observation_words";
-  readonly columns: string;
 }
 
 /** What is looked for. */
@@ -45,10 +48,8 @@ export interface Wish {
   readonly after?: Position | undefined;
 }
 
-export type Keyed<Row> = Row & { readonly key_time: number; readonly key_number: number };
-
 export interface Step<Row> {
-  readonly rows: Keyed<Row>[];
+  readonly rows: { readonly row: Row; readonly at: Position }[];
   /** Where the next step begins; undefined where nothing can follow. */
   readonly next: Position | undefined;
 }
@@ -58,9 +59,12 @@ export interface Step<Row> {
  * come and go, and no step takes more than a few ms, whatever is looked for in however many rows.
  */
 export class Keyset<Row> {
+  /** By their text: what is looked for comes in a few forms. */
+  private readonly statements = new Map<string, Database.Statement<unknown[], unknown[]>>();
+
   constructor(
     private readonly db: Database.Database,
-    private readonly listed: Listed,
+    private readonly listed: Listed<Row>,
   ) {}
 
   /** The next rows, `limit` at most; where there are fewer, `next` says whether others may follow. */
@@ -79,7 +83,7 @@ export class Keyset<Row> {
     const from = `${table} INDEXED BY ${leading?.index ?? index}`;
     const by = `ORDER BY ${time} ${order}, number ${order}`;
     const end = others.length === 0 ? undefined : this.stepEnd(time, "number", from, range, by);
-    const last: Condition[] = end ? [upTo(`(${time}, number)`, order, [end.key_time, end.key_number])] : [];
+    const last: Condition[] = end ? [upTo(`(${time}, number)`, order, [end.time, end.number])] : [];
     return this.rows(from, [...range, ...others, ...last], by, limit, end);
   }
 
@@ -96,7 +100,7 @@ export class Keyset<Row> {
     if (until !== undefined) others.push({ sql: `${time} < ?`, values: [until] });
     const by = `ORDER BY rowid ${order}`;
     const end = others.length === 0 ? undefined : this.stepEnd("0", "rowid", words, range, by);
-    const last: Condition[] = end ? [upTo("rowid", order, [end.key_number])] : [];
+    const last: Condition[] = end ? [upTo("rowid", order, [end.number])] : [];
     // The words first, then their rows: the other way round SQLite would look at every row.
     const found = [...range, ...last].map(({ sql }) => sql).join(" AND ");
     const from = `(SELECT rowid FROM ${words} WHERE ${found}) AS found CROSS JOIN ${table} ON number = found.rowid`;
@@ -109,17 +113,20 @@ export class Keyset<Row> {
     where: readonly Condition[],
     by: string,
     limit: number,
-    end: Keyed<object> | undefined,
+    end: Position | undefined,
     values: readonly (string | number)[] = [],
   ): Step<Row> {
-    const { time, columns } = this.listed;
-    const rows = this.db
-      .prepare<unknown[], Keyed<Row>>(
-        `SELECT ${columns}, ${time} AS key_time, number AS key_number FROM ${from} ${whereOf(where)} ${by} LIMIT ?`,
-      )
-      .all(...values, ...where.flatMap((condition) => condition.values), limit);
-    const full = rows.length === limit ? rows.at(-1) : undefined;
-    return { rows, next: positionOf(full ?? end) };
+    const { time, columns, row } = this.listed;
+    const statement = this.statement(
+      `SELECT ${time}, number, ${columns} FROM ${from} ${whereOf(where)} ${by} LIMIT ?`,
+    );
+    const rows = statement
+      .all(...values, ...where.flatMap((condition) => condition.values), limit)
+      .map(([at, number, ...rest]) => ({
+        row: row(rest),
+        at: { time: at as number, number: number as number },
+      }));
+    return { rows, next: rows.length === limit ? rows.at(-1)?.at : end };
   }
 
   /** The last row that a step looks at; undefined where it comes to the end. */
@@ -129,12 +136,20 @@ export class Keyset<Row> {
     from: string,
     where: readonly Condition[],
     by: string,
-  ): Keyed<object> | undefined {
-    return this.db
-      .prepare<unknown[], Keyed<object>>(
-        `SELECT ${time} AS key_time, ${number} AS key_number FROM ${from} ${whereOf(where)} ${by} LIMIT 1 OFFSET ?`,
-      )
-      .get(...where.flatMap((condition) => condition.values), STEP - 1);
+  ): Position | undefined {
+    const found = this.statement(
+      `SELECT ${time}, ${number} FROM ${from} ${whereOf(where)} ${by} LIMIT 1 OFFSET ?`,
+    ).get(...where.flatMap((condition) => condition.values), STEP - 1);
+    return found && { time: found[0] as number, number: found[1] as number };
+  }
+
+  private statement(sql: string): Database.Statement<unknown[], unknown[]> {
+    const known = this.statements.get(sql);
+    if (known) return known;
+    if (this.statements.size >= MOST_STATEMENTS) this.statements.clear();
+    const made = this.db.prepare<unknown[], unknown[]>(sql).raw();
+    this.statements.set(sql, made);
+    return made;
   }
 
   /** Rows that were seen at `time` or earlier have numbers up to this or a little above. */
@@ -156,9 +171,6 @@ export class Keyset<Row> {
       .get(moment);
   }
 }
-
-export const positionOf = (row: Keyed<object> | undefined): Position | undefined =>
-  row && { time: row.key_time, number: row.key_number };
 
 const marks = (values: readonly unknown[]) =>
   values.length === 1 ? "?" : `(${values.map(() => "?").join(", ")})`;

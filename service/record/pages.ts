@@ -1,22 +1,18 @@
 import type Database from "better-sqlite3";
 import type { ListedEvent } from "../contract/api-events.ts";
 import type { Event, Observation } from "../contract/observation.ts";
-import {
-  type Condition,
-  Keyset,
-  type Order,
-  type Position,
-  positionOf,
-  type Step,
-  type Wish,
-} from "./keyset.ts";
+import { type Condition, Keyset, type Order, type Position, type Step, type Wish } from "./keyset.ts";
 import {
   EVENT,
-  type EventRow,
+  type EventValues,
+  eventRowOf,
   listedEventOf,
   OBSERVATION,
   type ObservationRow,
+  type ObservationValues,
   observationOf,
+  observationRowOf,
+  type PictureRow,
 } from "./row-forms.ts";
 import { Turns } from "./turns.ts";
 
@@ -58,7 +54,7 @@ export interface Page<T> {
   readonly next: Position | undefined;
 }
 
-type PictureRow = EventRow & { readonly picture: number };
+const PICTURE = "EXISTS (SELECT 1 FROM thumbnail WHERE thumbnail.event = number)";
 
 /** Lists of events and observations, a page at a time or all of them; however long they are, others work in between. */
 export class Pages {
@@ -69,7 +65,8 @@ export class Pages {
   constructor(private readonly db: Database.Database) {
     this.eventKeyset = new Keyset<PictureRow>(db, {
       ...{ table: "event", time: "started", index: "event_started", words: "event_words" },
-      columns: `${EVENT}, EXISTS (SELECT 1 FROM thumbnail WHERE thumbnail.event = number) AS picture`,
+      columns: `${EVENT}, ${PICTURE}`,
+      row: (values) => eventRowOf(values as EventValues),
     });
     this.observationKeyset = new Keyset<ObservationRow>(db, {
       ...{
@@ -79,6 +76,7 @@ export class Pages {
         words: "observation_words",
       },
       columns: OBSERVATION,
+      row: (values) => observationRowOf(values as ObservationValues),
     });
   }
 
@@ -101,10 +99,7 @@ export class Pages {
 
   event(id: string): ListedEvent | undefined {
     const row = this.db
-      .prepare<[string], PictureRow>(
-        `SELECT ${EVENT}, EXISTS (SELECT 1 FROM thumbnail WHERE thumbnail.event = number) AS picture
-         FROM event WHERE id = ?`,
-      )
+      .prepare<[string], PictureRow>(`SELECT ${EVENT}, ${PICTURE} AS picture FROM event WHERE id = ?`)
       .get(id);
     return row && listedEventOf(row);
   }
@@ -137,16 +132,16 @@ export class Pages {
       await this.turns.next();
       signal?.throwIfAborted();
     }
-    const items = rows.slice(0, limit);
-    const next = positionOf(rows.length > limit ? items.at(-1) : undefined);
-    return { items: items.map(form), next };
+    const kept = rows.slice(0, limit);
+    const next = rows.length > limit ? kept.at(-1)?.at : undefined;
+    return { items: kept.map(({ row }) => form(row)), next };
   }
 
   private async *all<Row, T>(keyset: Keyset<Row>, wish: Wish, form: (row: Row) => T): AsyncGenerator<T[]> {
     let after: Position | undefined;
     for (;;) {
       const { rows, next } = keyset.step({ ...wish, after }, CHUNK);
-      if (rows.length > 0) yield rows.map(form);
+      if (rows.length > 0) yield rows.map(({ row }) => form(row));
       if (!next) return;
       after = next;
       await this.turns.next();
