@@ -9,6 +9,7 @@ import { laneFigures } from "./lane-figures.ts";
 import { limitFigures, planFigures, smallPlanFigures } from "./planner-figures.ts";
 import { pressureFigures } from "./pressure-figures.ts";
 import { recordFigures } from "./record-figures.ts";
+import { restFigures } from "./rest-figures.ts";
 import { cameraFigures, serviceFigures } from "./service-figures.ts";
 import { simulatorFigures } from "./simulator-figures.ts";
 import { switchingFigures } from "./switching-figures.ts";
@@ -27,6 +28,7 @@ const BENCHMARKS: Record<string, Record<string, () => Promise<Figure[]>>> = {
   switching: { "under load": switchingFigures, "memory taken": pressureFigures },
   governor: { "simulated boxes": governorFigures },
   api: { "beside llama-server itself": apiFigures, lanes: laneFigures },
+  rest: { "a million rows": restFigures },
   planner: { "small ladder": smallPlanFigures, "Gemma 4 12B": planFigures, "memory limits": limitFigures },
 };
 
