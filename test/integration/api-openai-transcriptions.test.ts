@@ -1,5 +1,14 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +18,7 @@ import { toFile } from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { wavHeader, wavOf } from "../../service/inference/media-check.ts";
 import { soundOf } from "../../service/inference/sound-file.ts";
+import { systemCode } from "../../service/kernel/errors.ts";
 import { ServedGateway } from "../support/api-openai.ts";
 import { cellSound } from "../support/cell-media.ts";
 import { ffmpeg, tone } from "../support/engine-media.ts";
@@ -44,6 +54,18 @@ function spoken(): { wav: Buffer; words: string[] } {
 }
 const { wav, words } = spoken();
 const file = (bytes = wav, name = "words.wav") => toFile(bytes, name);
+/** Files of uploads that this process has open. */
+const openUploads = () =>
+  readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      return path.includes(join(served.bench.data, "uploads")) ? [path] : [];
+    } catch (error) {
+      // Closed since the list was read.
+      if (systemCode(error) === "ENOENT") return [];
+      throw error;
+    }
+  });
 const left = () => readdirSync(join(served.bench.data, "uploads"));
 
 describe("the official client", () => {
@@ -204,8 +226,21 @@ describe("what is not taken", () => {
     ).toMatchObject({
       status: 400,
     });
+    const file = 'content-disposition: form-data; name="file"; filename="a"\r\n\r\nabc';
+    expect(await post(`--x\r\n${file}\r\n--x\r\n${file}`, headers)).toMatchObject({ status: 400 });
     expect(await post("--x", { "content-type": "multipart/form-data" })).toMatchObject({ status: 400 });
     expect(left()).toEqual([]);
+  });
+
+  it("nor a file whose client goes away: nothing of it stays, on the disk or open", async () => {
+    const socket = connect(Number(new URL(served.url).port), "127.0.0.1");
+    const head = "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: a\r\ncontent-length: 9000000\r\n";
+    socket.write(`${head}content-type: multipart/form-data; boundary=x\r\n\r\n`);
+    socket.write('--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n');
+    socket.write(Buffer.alloc(500_000));
+    await until(() => left().length === 1 && openUploads().length === 1);
+    socket.destroy();
+    await until(() => left().length === 0 && openUploads().length === 0);
   });
 
   it("nor a file of more than 200 MB, of which nothing is read", async () => {
@@ -242,19 +277,21 @@ describe("a sound file", () => {
   });
 });
 
-it("what a crash left of uploads is removed", async () => {
-  const uploads = join(served.bench.data, "uploads");
-  const other = await ServedGateway.begin();
+it("what a crash left of uploads is removed at the start", async () => {
+  let there = "";
+  const other = await ServedGateway.begin({
+    between: (engine, { bench }) => {
+      there = join(bench.data, "uploads");
+      mkdirSync(there);
+      writeFileSync(join(there, "left"), "x");
+      return engine;
+    },
+  });
   try {
-    const there = join(other.bench.data, "uploads");
-    mkdirSync(there);
-    writeFileSync(join(there, "left"), "x");
-    await other.client.audio.transcriptions.create({
-      file: await file(wavOf(new Int16Array(RATE))),
-      model: "perch",
-    });
+    expect(existsSync(there)).toBe(false);
+    const silent = await file(wavOf(new Int16Array(RATE)));
+    expect((await other.client.audio.transcriptions.create({ file: silent, model: "perch" })).text).toBe("");
     expect(readdirSync(there)).toEqual([]);
-    expect(readdirSync(uploads)).toEqual([]);
   } finally {
     await other.dispose();
   }

@@ -79,6 +79,8 @@ const TOLD: Partial<
     retryAfter: 2,
   },
   ANSWER_INVALID: { code: "answer_invalid" },
+  DATA_FULL: { code: "data_full", message: "the box's disk has no room for this file", final: true },
+  DATA_UNWRITABLE: { code: "data_unwritable", message: "the box cannot keep this file now", retryAfter: 10 },
   ENGINE_POISON: {
     code: "engine_poison",
     message: "the model's engine failed twice under this request, which is not asked again",

@@ -7,6 +7,7 @@ import { ResponseBody } from "../../contract/openai-responses.ts";
 import { TranscriptionForm, UPLOAD } from "../../contract/openai-transcription.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/errors.ts";
+import type { Logger } from "../../kernel/logger.ts";
 import { described } from "../openapi.ts";
 import { describedOnly } from "../validation.ts";
 import { readMessage, readMessageCount } from "./anthropic.ts";
@@ -45,8 +46,8 @@ export async function gatewayRoutes(app: FastifyInstance, options: GatewayOption
     gateway.model(params.id),
   );
   app.register(jsonRoutes, { gateway });
-  const { data, clock } = options;
-  if (data !== undefined) app.register(formRoutes, { gateway, data, clock });
+  const { data, clock, logger } = options;
+  if (data !== undefined) app.register(formRoutes, { gateway, data, clock, logger });
 }
 
 /** What takes JSON. */
@@ -80,11 +81,17 @@ async function jsonRoutes(app: FastifyInstance, { gateway }: { gateway: Gateway 
 /** What takes a form with a file. */
 async function formRoutes(
   app: FastifyInstance,
-  { gateway, data, clock }: { gateway: Gateway; data: string; clock: Clock },
+  { gateway, data, clock, logger }: { gateway: Gateway; data: string; clock: Clock; logger: Logger },
 ): Promise<void> {
   // It is read as it comes, to the disk.
   app.addContentTypeParser("multipart/form-data", async (_request: unknown, body: unknown) => body);
-  const transcription = new Transcription({ gateway, spool: new Spool(data), clock });
+  const spool = new Spool(data);
+  app.addHook("onReady", async () => {
+    await spool.clear().catch((error: unknown) => {
+      logger.warn({ part: "api" }, `what was left of uploads cannot be removed: ${messageOf(error)}`);
+    });
+  });
+  const transcription = new Transcription({ gateway, spool, clock });
   app.post(
     "/v1/audio/transcriptions",
     {

@@ -11,6 +11,8 @@ import { messageOf, PerchError, systemCode } from "../../kernel/errors.ts";
 import { OpenAiFault, wrong } from "./fault.ts";
 import { ByteBudget, bytesComing } from "./held.ts";
 
+/** What a connection that broke is called. */
+const GONE = new Set(["EPIPE", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"]);
 /** Bytes of a form beside its file. */
 const FORM = 100_000;
 
@@ -24,13 +26,11 @@ export interface Upload {
 }
 
 /**
- * Files that come with requests lie in the data folder's `uploads` while they are asked about, never in memory. What
- * a crash left there is removed before the first one comes.
+ * Files that come with requests lie in the data folder's `uploads` while they are asked about, never in memory.
  */
 export class Spool {
   private readonly folder: string;
   private readonly budget = new ByteBudget(UPLOAD.together, "uploads");
-  private ready: Promise<void> | undefined;
 
   constructor(data: string) {
     this.folder = join(data, "uploads");
@@ -47,8 +47,7 @@ export class Spool {
       await rm(path, { force: true });
     };
     try {
-      this.ready ??= this.prepare();
-      await this.ready;
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
       await this.needSpace(coming);
       const { fields, bytes } = await formOf(request, body, path);
       held.shrink(bytes);
@@ -59,10 +58,9 @@ export class Spool {
     }
   }
 
-  /** Removes what was left. */
-  async prepare(): Promise<void> {
+  /** Removes what a crash left; before the first one comes. */
+  async clear(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
   }
 
   private async needSpace(bytes: number): Promise<void> {
@@ -73,10 +71,9 @@ export class Spool {
 
   private faultOf(error: unknown): unknown {
     const code = systemCode(error) ?? "";
+    if (GONE.has(code)) return new PerchError("CANCELLED", "the client has gone");
     if (error instanceof OpenAiFault || error instanceof PerchError || !/^E[A-Z0-9]+$/.test(code))
       return error;
-    if (code === "EPIPE" || code === "ECONNRESET") return new PerchError("CANCELLED", "the client has gone");
-    this.ready = undefined;
     if (code === "ENOSPC" || code === "EDQUOT")
       return new PerchError("DATA_FULL", "the disk of the data folder is full");
     return new PerchError("DATA_UNWRITABLE", `${this.folder} cannot be written: ${messageOf(error)}`, error);
@@ -91,6 +88,7 @@ async function formOf(
 ): Promise<{ fields: [string, string][]; bytes: number }> {
   const form = parserOf(headers);
   const fields: [string, string][] = [];
+  let coming: BusboyFileStream | undefined;
   let writing: Promise<number> | undefined;
   let fault: OpenAiFault | undefined;
   const refuse = (reason: OpenAiFault) => {
@@ -101,7 +99,10 @@ async function formOf(
     fields.push([name, value]);
   });
   form.on("file", (name, file) => {
+    // What is wrong with it is told of the form too.
+    file.on("error", () => undefined);
     if (name === "file" && !writing) {
+      coming = file;
       writing = written(file, path);
       // It is awaited when the form is read; until then nobody listens.
       writing.catch(() => undefined);
@@ -115,6 +116,9 @@ async function formOf(
   try {
     await pipeline(body, form);
   } catch (error) {
+    // Nothing more comes of it, and its file is closed.
+    coming?.destroy();
+    await writing?.catch(() => undefined);
     throw fault ?? brokenForm(error);
   }
   const bytes = await writing;
