@@ -171,7 +171,7 @@ describe("an event that somebody acknowledges", () => {
 
 describe("what people changed and the governor decided", () => {
   it("comes by pages, the newest first", async () => {
-    const { served, send } = await withEvents();
+    const { served, send, viewer } = await withEvents();
     const admin = await served.adminToken();
     for (const id of ["e0", "e1", "e2"]) {
       served.clock.advance(1000);
@@ -193,7 +193,8 @@ describe("what people changed and the governor decided", () => {
         ...{ events: [], messages: [] },
         decision: { ...decision, at, hottest: 91, simulated: true, free: { ram: 5 } },
       });
-    expect((await served.ask("/api/governor/decisions?limit=1")).body).toEqual({
+    expect((await served.ask("/api/governor/decisions")).status).toBe(401);
+    expect((await served.ask("/api/governor/decisions?limit=1", viewer)).body).toEqual({
       decisions: [
         { ...decision, at: new Date(THEN + 1).toISOString(), hottest: 91, simulated: true, free: { ram: 5 } },
       ],
