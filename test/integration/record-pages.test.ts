@@ -1,7 +1,10 @@
+import { join } from "node:path";
+import Database from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Event, Observation } from "../../service/contract/observation.ts";
 import type { Position } from "../../service/record/keyset.ts";
+import { MIGRATIONS, migrate } from "../../service/record/migrations.ts";
 import type { EventsWanted, ObservationsWanted } from "../../service/record/pages.ts";
 import type { Record } from "../../service/record/record.ts";
 import { entry, event, observation, THEN } from "../support/record-entries.ts";
@@ -155,6 +158,26 @@ describe("pages", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test("have what a version before this one recorded", async () => {
+    const folder = await testFolder();
+    const before = new Database(join(folder, "perch.db"));
+    migrate(before, MIGRATIONS.slice(0, 3));
+    before
+      .prepare(
+        `INSERT INTO event (id, sequence, node, watch, rule, title, severity, phase, started, at, observation, answer)
+         VALUES ('old', 0, 'n', 'door', 'open', 'It is open', 'alarm', 'start', ?, ?, '', '{}')`,
+      )
+      .run(THEN, THEN);
+    before.close();
+    const record = await openRecord(folder);
+    const unseen = { acknowledged: false, severity: "alarm", order: "desc" } as const;
+    expect((await record.pages.events(unseen, { limit: 5 })).items).toMatchObject([
+      { id: "old", acknowledged: null, picture: false },
+    ]);
+    // What was recorded before is no change.
+    expect([record.changes.newest(), record.changes.oldest()]).toEqual([0, undefined]);
   });
 
   test("go on where they were while rows come and go", async () => {
