@@ -137,7 +137,14 @@ describe("an event that somebody acknowledges", () => {
     );
     expect(new Set(answers.map(({ status, body }) => `${status} ${JSON.stringify(body)}`)).size).toBe(1);
     expect(topics(served).length - before).toBe(1);
-    expect(served.record.outbox.pending()).toBe(before + 1);
+    // Before either is on the disk.
+    const { record } = served.recordSide;
+    const both = await Promise.all(["a", "b"].map((by) => record.acknowledge("e3", by, undefined)));
+    expect(both.map(({ acknowledged }) => acknowledged?.by)).toEqual(["a", "a"]);
+    const notes = ["one", "another"].map((note) => record.acknowledge("e4", "a", note));
+    expect((await Promise.allSettled(notes)).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    expect(topics(served).length - before).toBe(3);
+    expect(served.record.outbox.pending()).toBe(before + 3);
   });
 
   it("is not, once that is taken back; both are in the audit", async () => {

@@ -116,6 +116,31 @@ describe("whoever follows live", () => {
     );
   });
 
+  it("is told nothing twice that comes while it catches up", async () => {
+    const { service, open } = await served();
+    const first = await open();
+    const count = 2_000;
+    const written = Array.from({ length: count }, (_, n) =>
+      service.record.write({ events: [event(`e${n}`)], messages: [] }),
+    );
+    const begin = first.told[0]?.id;
+    const [late, new_] = await Promise.all(
+      [begin, ""].map((id) => Promise.all(Array.from({ length: 20 }, () => open("kinds=event", id)))),
+    );
+    await Promise.all(written);
+    const all = Array.from({ length: count }, (_, n) => `e${n}`);
+    for (const reader of [first, ...(late ?? [])]) {
+      await reader.have("event", count);
+      expect(idsOf(reader)).toEqual(all);
+    }
+    // Without an id it begins where the record is then; this record began with e0 as its first change.
+    for (const reader of new_ ?? []) {
+      const from = Number(reader.told[0]?.id?.split("-")[0]);
+      await reader.have("event", count - from);
+      expect(idsOf(reader)).toEqual(all.slice(from));
+    }
+  });
+
   it("is told that there is a gap where what it missed is not kept any more, and of all the rest", async () => {
     const { service, write, open } = await served();
     const early = await open();
