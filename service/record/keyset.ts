@@ -1,5 +1,5 @@
 import type Database from "better-sqlite3";
-import { expandedQuery } from "./search-terms.ts";
+import { SearchTerms } from "./search-terms.ts";
 
 /** Rows that one step looks at, where a condition has no index: a few ms of work. */
 const STEP = 2_000;
@@ -59,13 +59,16 @@ export interface Step<Row> {
  * come and go, and no step takes more than a few ms, whatever is looked for in however many rows.
  */
 export class Keyset<Row> {
+  private readonly terms: SearchTerms;
   /** By their text: what is looked for comes in a few forms. */
   private readonly statements = new Map<string, Database.Statement<unknown[], unknown[]>>();
 
   constructor(
     private readonly db: Database.Database,
     private readonly listed: Listed<Row>,
-  ) {}
+  ) {
+    this.terms = new SearchTerms(db, listed.words);
+  }
 
   /** The next rows, `limit` at most; where there are fewer, `next` says whether others may follow. */
   step(wish: Wish, limit: number): Step<Row> {
@@ -89,7 +92,7 @@ export class Keyset<Row> {
 
   private bySearch({ conditions, since, until, order, after }: Wish, text: string, limit: number): Step<Row> {
     const { table, time, words } = this.listed;
-    const query = expandedQuery(this.db, words, text);
+    const query = this.terms.query(text);
     if (query === undefined) return { rows: [], next: undefined };
     const range: Condition[] = [{ sql: `${words} MATCH ?`, values: [query] }];
     if (after) range.push(beyond("rowid", order, [after.number]));

@@ -10,7 +10,7 @@ import {
   type ObservationRow,
   observationOf,
 } from "./row-forms.ts";
-import { expandedQuery } from "./search-terms.ts";
+import { SearchTerms } from "./search-terms.ts";
 
 /** Which events; a field left out does not narrow. */
 export interface EventFilter {
@@ -82,7 +82,7 @@ export class Queries {
   /** Observations and events that have every word of the text, at most `limit` of each. Any text will do. */
   search(text: string, limit = 100): { observations: Observation[]; events: Event[] } {
     const numbers = (words: "observation_words" | "event_words"): string => {
-      const query = expandedQuery(this.db, words, text);
+      const query = new SearchTerms(this.db, words).query(text);
       if (query === undefined) return "[]";
       const found = this.db
         .prepare<[string, number], number>(
