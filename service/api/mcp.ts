@@ -1,6 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import type { Ask } from "../mcp/ask.ts";
-import type { Access } from "./access.ts";
+import type { Access } from "./access/access.ts";
 import { described } from "./openapi.ts";
 import type { Api } from "./server.ts";
 

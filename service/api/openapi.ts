@@ -1,8 +1,8 @@
 import swagger from "@fastify/swagger";
 import { CHAPTERS, type Chapter } from "../contract/api.ts";
 import { publicSchema } from "../contract/json-schema.ts";
-import { type Ability, RIGHTS } from "./access.ts";
-import { type Described, docsPage } from "./docs-page.ts";
+import { type Ability, RIGHTS } from "./access/access.ts";
+import { type Described, docsPage } from "./docs/page.ts";
 import type { Api } from "./server.ts";
 
 /**

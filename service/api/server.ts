@@ -13,9 +13,11 @@ import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/error
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
-import type { Access } from "./access.ts";
-import type { Audit } from "./access-audit.ts";
-import type { AdminToken } from "./admin-token.ts";
+import type { Access } from "./access/access.ts";
+import type { AdminToken } from "./access/admin-token.ts";
+import type { Audit } from "./access/audit.ts";
+import { setupLink } from "./access/setup-link.ts";
+import type { SignIn } from "./access/sign-in.ts";
 import { LONGEST_BODY, limitBodyTime } from "./body-time.ts";
 import { mcpRoute } from "./mcp.ts";
 import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
@@ -31,9 +33,7 @@ import { sessionRoutes } from "./rest/session.ts";
 import { systemRoutes } from "./rest/system.ts";
 import { type WatchDesk, watchRoutes } from "./rest/watches.ts";
 import { securityHeaders } from "./security-headers.ts";
-import { setupLink } from "./setup-link.ts";
-import type { SignIn } from "./sign-in.ts";
-import { type ServerTls, serverTls } from "./tls.ts";
+import { type ServerTls, serverTls } from "./tls/tls.ts";
 import { checkRequests, InvalidRequest } from "./validation.ts";
 
 /** Where Perch's own routes are added: their handlers' types come from their schemas. */

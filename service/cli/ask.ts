@@ -1,4 +1,4 @@
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import { AnswerSchema } from "../contract/answer.ts";
 import { chatRequest } from "../inference/prompt.ts";
 import { answerFormat, answerRoom } from "../inference/response-format.ts";

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import type { AuditRow } from "../contract/access.ts";
 import { messageOf, PerchError } from "../kernel/errors.ts";
 import { Reader } from "../record/record.ts";

@@ -1,5 +1,5 @@
 import { createInterface, type Interface } from "node:readline/promises";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import { isPerchError, messageOf } from "../kernel/errors.ts";
 import { printable } from "../terminal.ts";
 import { audioPart, type ContentPart, imagePart } from "./media-file.ts";

@@ -1,6 +1,6 @@
-import { changesFile, readChanges } from "../changes-file.ts";
-import { laidText, lay, leftOutText } from "../changes-laid.ts";
-import { loadConfig } from "../config.ts";
+import { changesFile, readChanges } from "../config/changes-file.ts";
+import { laidText, lay, leftOutText } from "../config/changes-laid.ts";
+import { loadConfig } from "../config/config.ts";
 import type { Config } from "../contract/config.ts";
 import { ConfigError } from "../kernel/config-file.ts";
 import { isPerchError } from "../kernel/errors.ts";

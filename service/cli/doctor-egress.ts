@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import { Named } from "./egress-named.ts";
 import { type Held, lookAt, serviceOf } from "./egress-processes.ts";
 import type { End, OpenSocket } from "./egress-sockets.ts";

@@ -4,7 +4,7 @@ import type { RemoteView } from "../inference/remote-view.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { silentLogger } from "../kernel/logger.ts";
 import { Metrics } from "../kernel/metrics.ts";
-import { remoteEngineOf } from "../remote.ts";
+import { remoteEngineOf } from "../model/remote.ts";
 
 interface Found {
   readonly mark: "ok" | "note" | "fault";

@@ -5,8 +5,7 @@ import { dirname, join } from "node:path";
 import { promisify, styleText } from "node:util";
 import si from "systeminformation";
 import { createSensors } from "../../device/sensors/create-sensors.ts";
-import { modelStoreOf } from "../chosen-level.ts";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import type { Config } from "../contract/config.ts";
 import type { Ladder, Level } from "../contract/models.ts";
 import type { ModelStore } from "../inference/model-store.ts";
@@ -14,7 +13,8 @@ import { systemClock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
 import { packageRoot } from "../kernel/paths.ts";
-import { isElsewhere } from "../remote.ts";
+import { modelStoreOf } from "../model/chosen-level.ts";
+import { isElsewhere } from "../model/remote.ts";
 import { remoteServers } from "./doctor-remote.ts";
 
 /** `ok`: there and fit. `note`: worth knowing, nothing is wrong. `fault`: something configured will not work. */

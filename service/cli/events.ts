@@ -1,4 +1,4 @@
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import type { EventPage, ListedEvent } from "../contract/api-events.ts";
 import { eventLine, printable } from "../terminal.ts";
 import { RunningService } from "./service.ts";

@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
-import { isLoopback } from "../api/access-hosts.ts";
-import { loadConfig } from "../config.ts";
+import { isLoopback } from "../api/access/hosts.ts";
+import { loadConfig } from "../config/config.ts";
 import type { Config } from "../contract/config.ts";
 import type { DecisionRow } from "../contract/decision.ts";
 import type { GovernorState, GovernorView } from "../contract/governor.ts";

@@ -1,5 +1,5 @@
-import { isLoopback } from "../api/access-hosts.ts";
-import { loadConfig } from "../config.ts";
+import { isLoopback } from "../api/access/hosts.ts";
+import { loadConfig } from "../config/config.ts";
 import { PerchError } from "../kernel/errors.ts";
 import type { Health } from "../kernel/part.ts";
 import { RunningService } from "./service.ts";

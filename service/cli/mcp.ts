@@ -1,5 +1,5 @@
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import { mcpServer } from "../mcp/server.ts";
 import { RunningService } from "./service.ts";
 import { version } from "./usage.ts";

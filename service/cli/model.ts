@@ -4,14 +4,14 @@ import { join } from "node:path";
 import Fastify from "fastify";
 import { Agent, fetch, type RequestInit, type Response } from "undici";
 import { gatewayRoutes } from "../api/openai/routes.ts";
-import { chosenLevel, modelStoreOf } from "../chosen-level.ts";
 import type { Config } from "../contract/config.ts";
 import type { Ladder } from "../contract/models.ts";
 import { Inference } from "../inference/inference.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { createLogger } from "../kernel/logger.ts";
 import { Metrics } from "../kernel/metrics.ts";
-import { answeringEngine, isElsewhere } from "../remote.ts";
+import { chosenLevel, modelStoreOf } from "../model/chosen-level.ts";
+import { answeringEngine, isElsewhere } from "../model/remote.ts";
 import { RunningService, refusalOf } from "./service.ts";
 import { UsageError } from "./usage.ts";
 

@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { styleText } from "node:util";
 import Database from "better-sqlite3";
 import { createSensors } from "../../device/sensors/create-sensors.ts";
-import { modelStoreOf } from "../chosen-level.ts";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import type { Config } from "../contract/config.ts";
 import type { LoadTaken } from "../contract/decision.ts";
 import type { Memory } from "../contract/readings.ts";
@@ -14,6 +13,7 @@ import { engineShape } from "../inference/engine-args.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
+import { modelStoreOf } from "../model/chosen-level.ts";
 import { Queries } from "../record/queries.ts";
 
 export interface PlanCommand {

@@ -1,6 +1,5 @@
 import { styleText } from "node:util";
-import { modelStoreOf } from "../chosen-level.ts";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import type { Ladder } from "../contract/models.ts";
 import { bytesText, type FileTask, faultOf, filesOf, levelsThatRun } from "../inference/model-files.ts";
 import { importFrom } from "../inference/model-import.ts";
@@ -9,6 +8,7 @@ import { type Mirror, mirrorOf } from "../inference/model-source.ts";
 import type { ModelStore } from "../inference/model-store.ts";
 import { isPerchError, messageOf } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
+import { modelStoreOf } from "../model/chosen-level.ts";
 import { laddersText } from "./models-list.ts";
 import { FileProgress } from "./models-progress.ts";
 import { UsageError } from "./usage.ts";

@@ -2,7 +2,7 @@ import { appendFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { styleText } from "node:util";
 import { Appliance, type Places } from "../appliance.ts";
-import { loadForBoth } from "../config.ts";
+import { loadForBoth } from "../config/config.ts";
 import { parseDuration } from "../contract/units.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";

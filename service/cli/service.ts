@@ -1,6 +1,6 @@
 import type { RequestInit, Response } from "undici";
-import { AdminToken } from "../api/admin-token.ts";
-import { askService, serviceUrl } from "../api/tls-client.ts";
+import { AdminToken } from "../api/access/admin-token.ts";
+import { askService, serviceUrl } from "../api/tls/client.ts";
 import type { Config } from "../contract/config.ts";
 import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/errors.ts";
 import { UsageError } from "./usage.ts";

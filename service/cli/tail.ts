@@ -1,5 +1,5 @@
 import type { Response } from "undici";
-import { loadConfig } from "../config.ts";
+import { loadConfig } from "../config/config.ts";
 import type { LiveEvent } from "../contract/api-live.ts";
 import type { Observation } from "../contract/observation.ts";
 import { isPerchError } from "../kernel/errors.ts";

@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
-import { Tokens, type TokenWish } from "../api/tokens.ts";
-import { loadConfig } from "../config.ts";
+import { Tokens, type TokenWish } from "../api/access/tokens.ts";
+import { loadConfig } from "../config/config.ts";
 import { API_LANES, parseRate, ROLES, type Role, rateText, type StoredToken } from "../contract/access.ts";
 import { parseDuration } from "../contract/units.ts";
 import { inData, noteByHand } from "./by-hand.ts";

@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
-import { Accounts, refuseName } from "../api/accounts.ts";
-import { Passwords } from "../api/passwords.ts";
-import { loadConfig } from "../config.ts";
+import { Accounts, refuseName } from "../api/access/accounts.ts";
+import { Passwords } from "../api/access/passwords.ts";
+import { loadConfig } from "../config/config.ts";
 import { ACCOUNT_ROLES, type AccountRole, type StoredAccount } from "../contract/accounts.ts";
 import { isPerchError } from "../kernel/errors.ts";
 import { inData, noteByHand } from "./by-hand.ts";

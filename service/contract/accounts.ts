@@ -55,7 +55,7 @@ export const StoredSession = Type.Object(
 export type StoredSession = Static<typeof StoredSession>;
 
 const Name = Id("Lower case letters, digits, - and _.");
-/** Checked further by service/api/passwords.ts, which counts characters. */
+/** Checked further by service/api/access/passwords.ts, which counts characters. */
 const Password = (description: string) => Type.String({ maxLength: 2048, description });
 const newPassword = `${PASSWORD.shortest} to ${PASSWORD.longest} characters.`;
 

@@ -1,14 +1,14 @@
-import { Access } from "../../service/api/access.ts";
-import { Audit } from "../../service/api/access-audit.ts";
-import { AdminToken } from "../../service/api/admin-token.ts";
+import { Access } from "../../service/api/access/access.ts";
+import { AdminToken } from "../../service/api/access/admin-token.ts";
+import { Audit } from "../../service/api/access/audit.ts";
+import { SignIn } from "../../service/api/access/sign-in.ts";
+import { Tokens } from "../../service/api/access/tokens.ts";
 import { ApiServer } from "../../service/api/server.ts";
-import { SignIn } from "../../service/api/sign-in.ts";
-import { Tokens } from "../../service/api/tokens.ts";
+import { recordSideOf } from "../../service/desks/record.ts";
 import { systemClock } from "../../service/kernel/clock.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
 import { Record } from "../../service/record/record.ts";
-import { recordSideOf } from "../../service/record-desk.ts";
 import { entry, event, observation } from "../support/record-entries.ts";
 
 // node --expose-gc --import tsx rest-served.ts FOLDER, forked: the record's API alone in a process of its own. Takes

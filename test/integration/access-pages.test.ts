@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Agent, fetch } from "undici";
 import { describe, expect, it } from "vitest";
-import { setupLink } from "../../service/api/setup-link.ts";
+import { setupLink } from "../../service/api/access/setup-link.ts";
 import { Served } from "../support/access-served.ts";
 import { PASSWORD } from "../support/browser.ts";
 

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Accounts } from "../../service/api/accounts.ts";
-import { Passwords } from "../../service/api/passwords.ts";
+import { Accounts } from "../../service/api/access/accounts.ts";
+import { Passwords } from "../../service/api/access/passwords.ts";
 import type { AccountRole } from "../../service/contract/accounts.ts";
 import { Served } from "../support/access-served.ts";
 import { Browser, PASSWORD } from "../support/browser.ts";

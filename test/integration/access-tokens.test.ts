@@ -9,8 +9,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { AdminToken } from "../../service/api/admin-token.ts";
-import { Tokens } from "../../service/api/tokens.ts";
+import { AdminToken } from "../../service/api/access/admin-token.ts";
+import { Tokens } from "../../service/api/access/tokens.ts";
 import { accessFolder, wish } from "../support/access-served.ts";
 
 const NOW = 1_750_000_000_000;

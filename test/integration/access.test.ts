@@ -1,8 +1,8 @@
 import Fastify from "fastify";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { Access, requireRole } from "../../service/api/access.ts";
-import { AdminToken } from "../../service/api/admin-token.ts";
-import { Tokens } from "../../service/api/tokens.ts";
+import { Access, requireRole } from "../../service/api/access/access.ts";
+import { AdminToken } from "../../service/api/access/admin-token.ts";
+import { Tokens } from "../../service/api/access/tokens.ts";
 import { isPerchError, messageOf } from "../../service/kernel/errors.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { accessFolder, Served, underName, wish } from "../support/access-served.ts";

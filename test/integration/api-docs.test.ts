@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { docsPage } from "../../service/api/docs-page.ts";
+import { docsPage } from "../../service/api/docs/page.ts";
 import { Served } from "../support/access-served.ts";
 
 describe("the page about the API", () => {

@@ -3,8 +3,8 @@ import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LiveViews } from "../../service/api/rest/mjpeg.ts";
+import { LatestFrames } from "../../service/feeds/latest-frames.ts";
 import { systemClock } from "../../service/kernel/clock.ts";
-import { LatestFrames } from "../../service/latest-frames.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { until } from "../support/until.ts";
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadForBoth } from "../../service/config.ts";
+import { loadForBoth } from "../../service/config/config.ts";
 import type { ConfigView, ModelsView, SystemView } from "../../service/contract/api-system.ts";
 import { ServedAppliance } from "../support/appliance-served.ts";
 import { CELL_FEEDS, SCENE_WATCH } from "../support/perch.ts";

@@ -2,7 +2,7 @@ import { chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import { Tokens } from "../../service/api/tokens.ts";
+import { Tokens } from "../../service/api/access/tokens.ts";
 import type { AuditRow } from "../../service/contract/access.ts";
 import { MIGRATIONS, migrate } from "../../service/record/migrations.ts";
 import { appendAudit, Reader } from "../../service/record/record.ts";

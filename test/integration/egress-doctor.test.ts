@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Named } from "../../service/cli/egress-named.ts";
 import { type Held, lookAt, serviceOf } from "../../service/cli/egress-processes.ts";
 import { parseTable } from "../../service/cli/egress-sockets.ts";
-import { loadConfig } from "../../service/config.ts";
+import { loadConfig } from "../../service/config/config.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";
 import { configText } from "../bench/configuration.ts";
 import { accessFolder } from "../support/access-served.ts";

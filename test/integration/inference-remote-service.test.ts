@@ -7,7 +7,7 @@ import Database from "better-sqlite3";
 import OpenAI from "openai";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { Appliance } from "../../service/appliance.ts";
-import { loadConfig } from "../../service/config.ts";
+import { loadConfig } from "../../service/config/config.ts";
 import { RemoteEngine } from "../../service/inference/remote-engine.ts";
 import { systemClock } from "../../service/kernel/clock.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";

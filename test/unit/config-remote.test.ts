@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadConfig } from "../../service/config.ts";
+import { loadConfig } from "../../service/config/config.ts";
 import { ConfigError } from "../../service/kernel/config-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "perch-config-"));

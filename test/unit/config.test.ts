@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { loadConfig } from "../../service/config.ts";
+import { loadConfig } from "../../service/config/config.ts";
 import type { Config } from "../../service/contract/config.ts";
 import { ConfigError } from "../../service/kernel/config-file.ts";
 import { packageRoot } from "../../service/kernel/paths.ts";

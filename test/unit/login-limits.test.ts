@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LoginLimits } from "../../service/api/login-limits.ts";
-import { Passwords } from "../../service/api/passwords.ts";
+import { LoginLimits } from "../../service/api/access/login-limits.ts";
+import { Passwords } from "../../service/api/access/passwords.ts";
 import { isPerchError } from "../../service/kernel/errors.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 

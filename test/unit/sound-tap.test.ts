@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SAMPLE_RATE } from "../../service/contract/media.ts";
-import { SoundTap } from "../../service/sound-tap.ts";
+import { SoundTap } from "../../service/feeds/sound-tap.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
 const never = new AbortController().signal;

@@ -1,11 +1,11 @@
 import Type from "typebox";
 import { AccountChange, AccountView, AccountWish, type StoredAccount } from "../../contract/accounts.ts";
 import type { Clock } from "../../kernel/clock.ts";
-import { type Access, changer } from "../access.ts";
-import type { Audit } from "../access-audit.ts";
+import { type Access, changer } from "../access/access.ts";
+import type { Audit } from "../access/audit.ts";
+import type { SignIn } from "../access/sign-in.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
-import type { SignIn } from "../sign-in.ts";
 
 interface Options {
   readonly signIn: SignIn;

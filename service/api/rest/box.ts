@@ -1,5 +1,5 @@
 import { ConfigView, ModelsView, SystemView } from "../../contract/api-system.ts";
-import type { Access } from "../access.ts";
+import type { Access } from "../access/access.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
 

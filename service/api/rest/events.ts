@@ -9,8 +9,8 @@ import {
 } from "../../contract/api-events.ts";
 import { PerchError } from "../../kernel/errors.ts";
 import type { EventsWanted } from "../../record/pages.ts";
-import { type Access, changer } from "../access.ts";
-import type { Audit } from "../access-audit.ts";
+import { type Access, changer } from "../access/access.ts";
+import type { Audit } from "../access/audit.ts";
 import { cursorOf, momentOf, placeOf } from "../cursor.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";

@@ -1,8 +1,8 @@
 import { FeedList, FeedName, FeedSwitch, FeedView, LiveQuery } from "../../contract/api-feeds.ts";
 import type { Picture } from "../../contract/media.ts";
 import { type Clock, iso } from "../../kernel/clock.ts";
-import { type Access, changer } from "../access.ts";
-import type { Audit } from "../access-audit.ts";
+import { type Access, changer } from "../access/access.ts";
+import type { Audit } from "../access/audit.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
 import { LiveViews } from "./mjpeg.ts";

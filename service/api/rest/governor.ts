@@ -1,6 +1,6 @@
 import { GovernorCommand, GovernorState, GovernorView } from "../../contract/governor.ts";
-import { type Access, changer } from "../access.ts";
-import type { Audit } from "../access-audit.ts";
+import { type Access, changer } from "../access/access.ts";
+import type { Audit } from "../access/audit.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
 import { describedOnly } from "../validation.ts";

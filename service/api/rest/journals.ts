@@ -1,5 +1,5 @@
 import { AuditPage, DecisionPage, PageQuery } from "../../contract/api-record.ts";
-import type { Access } from "../access.ts";
+import type { Access } from "../access/access.ts";
 import { cursorOf, placeOf } from "../cursor.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { wavOf } from "../../inference/media-check.ts";
-import type { Access } from "../access.ts";
+import type { Access } from "../access/access.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
 

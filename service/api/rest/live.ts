@@ -1,9 +1,9 @@
 import { LIVE_KINDS, type LiveKind, LiveQuery } from "../../contract/api-live.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { PerchError } from "../../kernel/errors.ts";
-import type { Access } from "../access.ts";
-import type { Live } from "../live.ts";
-import { LiveClient } from "../live-client.ts";
+import type { Access } from "../access/access.ts";
+import { LiveClient } from "../live/client.ts";
+import type { Live } from "../live/live.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
 

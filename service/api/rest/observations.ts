@@ -1,7 +1,7 @@
 import type { Static } from "typebox";
 import { ObservationExport, ObservationPage, ObservationQuery } from "../../contract/api-events.ts";
 import type { ObservationsWanted } from "../../record/pages.ts";
-import type { Access } from "../access.ts";
+import type { Access } from "../access/access.ts";
 import { cursorOf, momentOf, placeOf } from "../cursor.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";

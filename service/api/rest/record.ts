@@ -1,8 +1,8 @@
 import type { Clock } from "../../kernel/clock.ts";
 import type { Logger } from "../../kernel/logger.ts";
-import type { Access } from "../access.ts";
-import type { Audit } from "../access-audit.ts";
-import type { Live } from "../live.ts";
+import type { Access } from "../access/access.ts";
+import type { Audit } from "../access/audit.ts";
+import type { Live } from "../live/live.ts";
 import type { Api } from "../server.ts";
 import { backupRoutes } from "./backups.ts";
 import { eventRoutes } from "./events.ts";

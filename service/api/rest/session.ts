@@ -3,13 +3,13 @@ import type { Caller } from "../../contract/access.ts";
 import { LoginRequest, PasswordChange, SessionView, SetupRequest } from "../../contract/accounts.ts";
 import { iso } from "../../kernel/clock.ts";
 import { PerchError } from "../../kernel/errors.ts";
-import { type Access, changer, later } from "../access.ts";
-import type { Audit } from "../access-audit.ts";
+import { type Access, changer, later } from "../access/access.ts";
+import type { Audit } from "../access/audit.ts";
+import { refuseElsewhere } from "../access/session-cookie.ts";
+import { csrfOf, LONGEST } from "../access/sessions.ts";
+import type { Entered, SignIn } from "../access/sign-in.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
-import { refuseElsewhere } from "../session-cookie.ts";
-import { csrfOf, LONGEST } from "../sessions.ts";
-import type { Entered, SignIn } from "../sign-in.ts";
 
 interface Options {
   readonly signIn: SignIn;

@@ -1,6 +1,6 @@
 import type { Metrics } from "../../kernel/metrics.ts";
 import type { Health } from "../../kernel/part.ts";
-import type { Access } from "../access.ts";
+import type { Access } from "../access/access.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
 

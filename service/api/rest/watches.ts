@@ -11,8 +11,8 @@ import {
   WatchView,
 } from "../../contract/api-watches.ts";
 import { Watch } from "../../contract/config-watches.ts";
-import { type Access, changer } from "../access.ts";
-import type { Audit } from "../access-audit.ts";
+import { type Access, changer } from "../access/access.ts";
+import type { Audit } from "../access/audit.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
 

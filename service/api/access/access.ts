@@ -1,0 +1,228 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { AuditRow, Caller, Role, StoredToken } from "../../contract/access.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import { PerchError } from "../../kernel/errors.ts";
+import type { Logger } from "../../kernel/logger.ts";
+import type { Api } from "../server.ts";
+import type { AdminToken } from "./admin-token.ts";
+import { hostFault } from "./hosts.ts";
+import { AttemptLimit, MOST_WRONG, RateLimits } from "./limits.ts";
+import { changesNothing, fromElsewhere, refuseForged } from "./session-cookie.ts";
+import type { SignIn } from "./sign-in.ts";
+import type { Tokens } from "./tokens.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Null: no token was shown. */
+    caller: Caller | null;
+  }
+  interface FastifyContextConfig {
+    /** Answers anybody, on the LAN too. */
+    open?: boolean;
+    /** What a caller has to be allowed to do; shown in the API's description. */
+    ability?: Ability;
+  }
+}
+
+interface Right {
+  readonly roles: readonly Role[];
+  /** Whether it needs no token from this box itself, where the service listens on loopback only. */
+  readonly openOnLoopback: boolean;
+}
+
+/** Who may what. /health/live is everybody's. */
+export const RIGHTS = {
+  "health.read": { roles: ["admin", "operator", "viewer", "kiosk", "api"], openOnLoopback: true },
+  "metrics.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: true },
+  "governor.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: true },
+  "governor.command": { roles: ["admin", "operator"], openOnLoopback: false },
+  "feeds.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  "feeds.command": { roles: ["admin", "operator"], openOnLoopback: false },
+  "watches.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  "watches.try": { roles: ["admin", "operator"], openOnLoopback: false },
+  "watches.change": { roles: ["admin"], openOnLoopback: false },
+  "record.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  "events.acknowledge": { roles: ["admin", "operator"], openOnLoopback: false },
+  "system.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  backups: { roles: ["admin"], openOnLoopback: false },
+  "audit.read": { roles: ["admin"], openOnLoopback: false },
+  "session.read": { roles: ["admin", "operator", "viewer", "kiosk", "api"], openOnLoopback: false },
+  "session.change": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  accounts: { roles: ["admin"], openOnLoopback: false },
+  "mcp.use": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  "model.ask": { roles: ["admin", "operator", "kiosk", "api"], openOnLoopback: false },
+} as const satisfies Record<string, Right>;
+export type Ability = keyof typeof RIGHTS;
+
+type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+
+interface Options {
+  readonly admin: AdminToken;
+  readonly tokens: Tokens;
+  /** Logins of people; without it there are none. */
+  readonly signIn?: SignIn;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Whether other machines can reach the service: then everything but /health/live needs a token. */
+  readonly lan: boolean;
+  /** Names under which the LAN may ask. */
+  readonly names: readonly string[];
+}
+
+/**
+ * Tells who sends each request, and refuses those that may not. What refuses is a PerchError thrown before any
+ * body is read, so that each part of the API answers it in its own form, with the error handler of its own
+ * Fastify context.
+ */
+export class Access {
+  private readonly attempts: AttemptLimit;
+  private readonly rates: RateLimits;
+
+  constructor(private readonly options: Options) {
+    this.attempts = new AttemptLimit(options.clock);
+    this.rates = new RateLimits(options.clock);
+  }
+
+  /** Before any route is added: `request.caller` is there for all of them. */
+  install(app: Api): void {
+    const { lan, names } = this.options;
+    app.decorateRequest("caller", null);
+    app.addHook("onRequest", async (request, reply) => {
+      const fault = hostFault(request.host, lan, names);
+      if (fault !== undefined) throw new PerchError("FORBIDDEN", fault);
+      request.caller = this.callerOf(request, reply);
+      if (lan && !request.caller && request.routeOptions.config.open !== true) throw missing(reply);
+    });
+  }
+
+  /** The guard of a route, as its onRequest: lets through who may do that. */
+  allow(ability: Ability): Guard {
+    const { roles, openOnLoopback } = RIGHTS[ability];
+    if (openOnLoopback && !this.options.lan) return async () => undefined;
+    return requireRole(...roles);
+  }
+
+  /** What a route is declared with that only those may use who may do that. */
+  guarded(ability: Ability): { onRequest: Guard; config: { ability: Ability } } {
+    return { onRequest: this.allow(ability), config: { ability } };
+  }
+
+  /** Whether who asked still counts, for an answer that goes on for hours. It is no request: no limit counts it, and no login lasts longer for it. */
+  still(request: FastifyRequest): boolean {
+    const { caller } = request;
+    if (!caller) return true;
+    const { admin, tokens, signIn, clock } = this.options;
+    if (caller.session !== undefined)
+      return (
+        signIn?.accounts.find(caller.name)?.role === caller.role &&
+        signIn.sessions.of(caller.name).some(({ id }) => id === caller.session)
+      );
+    const shown = shownBy(request) ?? "";
+    return admin.matches(shown) || "token" in tokens.find(shown, clock.now());
+  }
+
+  private callerOf(request: FastifyRequest, reply: FastifyReply): Caller | null {
+    const shown = shownBy(request);
+    if (shown === undefined) return this.loggedIn(request);
+    const { admin, tokens, clock } = this.options;
+    const from = request.ip;
+    // Before the limits: whoever may read the data folder is never locked out by others.
+    if (admin.matches(shown)) return { name: "admin.token", role: "admin", tokenId: null, from };
+    const locked = this.attempts.wait(from);
+    if (locked > 0) throw later(reply, locked, `too many wrong tokens came from ${from}`);
+    const found = tokens.find(shown, clock.now());
+    if ("unknown" in found) throw this.wrong(from, reply);
+    // Nobody guesses an expired token: it does not count as wrong.
+    if ("expired" in found)
+      throw refused(
+        reply,
+        `the token ${found.expired.name} expired at ${found.expired.expires}: ask for a new one`,
+      );
+    this.limit(found.token, reply);
+    return callerWith(found.token, from);
+  }
+
+  /** Whose login the cookie shows. Where anybody may ask it does not matter, and what other pages send does not count. */
+  private loggedIn(request: FastifyRequest): Caller | null {
+    const { signIn } = this.options;
+    const secret = signIn?.cookie.read(request);
+    if (!signIn || secret === undefined || request.routeOptions.config.open === true) return null;
+    if (changesNothing(request) && fromElsewhere(request)) return null;
+    const login = signIn.sessions.find(secret);
+    if (!login) return null;
+    if (!changesNothing(request)) refuseForged(request, secret);
+    const { account, session } = login;
+    return { name: account.name, role: account.role, tokenId: null, session: session.id, from: request.ip };
+  }
+
+  private wrong(from: string, reply: FastifyReply): PerchError {
+    if (this.attempts.failed(from))
+      this.options.logger.warn(
+        { part: "api" },
+        `${MOST_WRONG} wrong tokens came from ${from} within a minute: it has to wait for one`,
+      );
+    return refused(
+      reply,
+      "this token is not known: it is wrong, or was revoked (perch token list shows those that count)",
+    );
+  }
+
+  private limit({ id, name, rate }: StoredToken, reply: FastifyReply): void {
+    const wait = rate === undefined ? 0 : this.rates.take(id, rate);
+    if (wait > 0) throw later(reply, wait, `the token ${name} has used up its rate`);
+  }
+}
+
+/** Who asks for a change, as the audit names them. Throws where nobody says who they are. */
+export function changer(caller: Caller | null): Pick<AuditRow, "who" | "role" | "from"> {
+  if (!caller) throw new PerchError("TOKEN_REFUSED", "this needs a token");
+  const { name, session } = caller;
+  // An account and a token may have the same name.
+  return { who: session === undefined ? name : `account ${name}`, role: caller.role, from: caller.from };
+}
+
+/** A guard that lets these roles through, as a route's onRequest or preHandler. 401 without a token, 403 with another's. */
+export function requireRole(...roles: readonly Role[]): Guard {
+  return async ({ caller }, reply) => {
+    if (!caller) throw missing(reply);
+    if (roles.includes(caller.role)) return;
+    throw new PerchError(
+      "FORBIDDEN",
+      `the ${caller.session === undefined ? "token" : "account"} ${caller.name} has the role ${caller.role}; this takes ${roles.join(" or ")}`,
+    );
+  };
+}
+
+/** What a request shows as its token: Authorization: Bearer, or x-api-key, as some clients of models have it. Never the URL: it stands in logs and histories. */
+function shownBy({ headers }: FastifyRequest): string | undefined {
+  const { authorization, "x-api-key": key } = headers;
+  if (authorization !== undefined) return /^bearer +(\S+)$/i.exec(authorization.trim())?.[1] ?? "";
+  return Array.isArray(key) ? key[0] : key;
+}
+
+function callerWith({ name, role, id, kiosk, lane }: StoredToken, from: string): Caller {
+  return {
+    ...{ name, role, tokenId: id, from },
+    ...(kiosk !== undefined && { kiosk }),
+    ...(lane !== undefined && { lane }),
+  };
+}
+
+function missing(reply: FastifyReply): PerchError {
+  return refused(
+    reply,
+    "this needs a token, as Authorization: Bearer, or a login at /login; perch token create makes a token, and admin.token of the data folder is one",
+  );
+}
+
+function refused(reply: FastifyReply, message: string): PerchError {
+  reply.header("www-authenticate", 'Bearer realm="perch"');
+  return new PerchError("TOKEN_REFUSED", message);
+}
+
+/** Of a limit: when to come again. */
+export function later(reply: FastifyReply, ms: number, why: string): PerchError {
+  const seconds = Math.ceil(ms / 1000);
+  reply.header("retry-after", String(seconds));
+  return new PerchError("RATE_EXCEEDED", `${why}: try again in ${seconds} s`);
+}
