@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
 import Type from "typebox";
 import { Value } from "typebox/value";
+import { isObject } from "../kernel/config-schema.ts";
 import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
 import { COUNT_PATH, type RawRequest, type Reply, type Sink } from "./engine.ts";
 import type { ChatRequest } from "./prompt.ts";
@@ -25,6 +26,8 @@ const Completion = Type.Object({
 });
 /** What is read of the one event of a stream that has llama-server's timings. */
 const Timed = Type.Object({ timings: Timings });
+type Json = Record<string, unknown>;
+
 const Refusal = Type.Object({ error: Type.Object({ message: Type.String() }) });
 
 /** In a stream the status stands in the event. */
@@ -75,7 +78,8 @@ export class ChatClient {
    * Asks once for a stream and hands its events on as they come, no faster than they are taken. Rejects as
    * complete does, also once some were handed on.
    */
-  async pass({ path, body }: RawRequest, take: Sink["take"], signal: AbortSignal): Promise<Reply> {
+  async pass({ path, body, whole }: RawRequest, take: Sink["take"], signal: AbortSignal): Promise<Reply> {
+    if (whole) return this.passWhole(path, body, take, signal);
     try {
       // A connection of its own: llama-server closes it when the stream is over.
       const response = await this.responseTo(path, body, signal);
@@ -90,6 +94,22 @@ export class ChatClient {
     } catch (error) {
       throw error instanceof PerchError ? error : connectionFault(error, signal);
     }
+  }
+
+  /** The same of an answer that nobody waits for piece by piece: a connection is kept, and one event is read instead of many. */
+  private async passWhole(
+    path: string,
+    body: string,
+    take: Sink["take"],
+    signal: AbortSignal,
+  ): Promise<Reply> {
+    const { status, text } = await this.send("POST", path, signal, body);
+    if (status !== 200) throw refusal(status, text);
+    const answer = parsed(text);
+    if (!isObject(answer))
+      throw new PerchError("ENGINE_FAILED", `the engine's answer is none: ${text.slice(0, 200)}`);
+    await take(`data: ${JSON.stringify(asChunk(answer))}\n\n`);
+    return { text: "", ...accountOf(answer) };
   }
 
   private responseTo(path: string, body: string, signal: AbortSignal): Promise<IncomingMessage> {
@@ -229,6 +249,18 @@ function parseReply(text: string): Reply {
         tokens: { prompt: usage.prompt_tokens, cached: 0, answer: usage.completion_tokens },
       }),
   };
+}
+
+/** A whole answer in the form of a stream's event, so that whoever takes answers reads one form. */
+function asChunk(answer: Json): Json {
+  const choices = (Array.isArray(answer.choices) ? answer.choices : []).map((choice: Json) => {
+    const { message, ...rest } = choice;
+    if (!isObject(message)) return choice;
+    const { tool_calls: calls } = message;
+    const numbered = Array.isArray(calls) && calls.map((call: Json, index) => ({ index, ...call }));
+    return { ...rest, delta: { ...message, ...(numbered && { tool_calls: numbered }) } };
+  });
+  return { ...answer, choices };
 }
 
 /** Tokens and times by llama-server's timings; zeros where there are none. */

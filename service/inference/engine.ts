@@ -24,8 +24,10 @@ export const COUNT_PATH = "/v1/chat/completions/input_tokens";
  */
 export interface RawRequest {
   readonly path: "/v1/chat/completions" | "/v1/completions" | typeof COUNT_PATH;
-  /** JSON, with `stream: true`. */
+  /** JSON, with `stream: true`, or `stream: false` where it is `whole`. */
   readonly body: string;
+  /** Nobody reads the answer before it is complete: where an engine gives it at once, that is one event. */
+  readonly whole?: boolean;
   /** Level that must answer it; SUPERSEDED where another one runs when its turn comes. */
   readonly level?: string;
   readonly sink: Sink;

@@ -38,7 +38,8 @@ const PROBES: Record<Ability, () => Probe> = {
   schema: () => ({
     content: QUESTION.text,
     more: {
-      max_tokens: 64,
+      // With all the white space that a server may allow.
+      max_tokens: 256,
       response_format: {
         type: "json_schema",
         json_schema: {

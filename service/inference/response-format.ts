@@ -1,11 +1,12 @@
 import type { AnswerField, AnswerSchema } from "../contract/answer.ts";
 import { mostTokens } from "./grammar.ts";
 
-/** Tokens for white space that an answer may have beyond its schema. */
-const ROOM = 64;
+/** Most characters of white space that llama-server allows in one place, and places that a field brings. */
+const GAP = { characters: 23, places: 4 };
 
 /** Most tokens that an answer may take where white space is its writer's choice. */
-export const answerRoom = (schema: AnswerSchema): number => 2 * mostTokens(schema) + ROOM;
+export const answerRoom = (schema: AnswerSchema): number =>
+  2 * mostTokens(schema) + GAP.characters * GAP.places * (Object.keys(schema).length + 1);
 
 /** The answer's schema as response_format has it. */
 export function answerFormat(schema: AnswerSchema): object {

@@ -10,6 +10,7 @@ import type { LadderEngine } from "../../service/inference/ladder-engine.ts";
 import { systemClock } from "../../service/kernel/clock.ts";
 import { counting, ServedGateway } from "../support/api-openai.ts";
 import { picture } from "../support/engine-media.ts";
+import { bareServer } from "../support/engine-whereabouts.ts";
 import { until } from "../support/until.ts";
 
 let served: ServedGateway;
@@ -186,17 +187,33 @@ describe("another level", () => {
 });
 
 describe("a request under which the engine dies", () => {
-  /** The real engine, which gets kill -9 once it has sent `after` events to a request that holds "KILLER". */
+  /**
+   * The real engine, which gets kill -9 once it has sent `after` events to a request that holds "KILLER", or works on
+   * it and on all that is asked beside it where the answer comes whole.
+   */
   const killing =
     (after: number) =>
-    (engine: LadderEngine): Engine =>
-      Object.assign(Object.create(engine) as Engine, {
+    (engine: LadderEngine): Engine => {
+      let asked = 0;
+      const counted = <T>(asking: Promise<T>): Promise<T> => {
+        asked += 1;
+        return asking.finally(() => {
+          asked -= 1;
+        });
+      };
+      return Object.assign(Object.create(engine) as Engine, {
         ask: (work: Prompt | RawRequest, signal: AbortSignal) => {
-          if (!("sink" in work) || !work.body.includes("KILLER")) return engine.ask(work, signal);
+          if (!("sink" in work) || !work.body.includes("KILLER")) return counted(engine.ask(work, signal));
           let events = 0;
           const { sink } = work;
-          const kill = () => process.kill(engine.pid ?? 0, "SIGKILL");
-          if (after === 0) kill();
+          const { pid = 0 } = engine;
+          const kill = () => process.kill(pid, "SIGKILL");
+          if (work.whole) {
+            const answered = counted(engine.ask(work, signal));
+            const { busy } = bareServer(pid);
+            void until(async () => (await busy()) === asked).then(kill, () => undefined);
+            return answered;
+          }
           return engine.ask(
             {
               ...work,
@@ -216,6 +233,7 @@ describe("a request under which the engine dies", () => {
           );
         },
       });
+    };
   const killer = (more: object = {}) =>
     counting(LONG, { messages: [{ role: "user", content: "KILLER" }], ...more });
   const restarts = () => served.bench.metrics.total(served.bench.metrics.restarts);

@@ -79,7 +79,8 @@ export class Gateway {
     try {
       const { desk, options } = this;
       const made = await read.make({ desk, shape: options.image(), signal: gone.signal });
-      await this.ask({ path, body: JSON.stringify(made), sink: answer }, terms, end);
+      const body = JSON.stringify(stream ? made : { ...made, stream: false });
+      await this.ask({ path, body, sink: answer, ...(!stream && { whole: true }) }, terms, end);
       answer.end();
     } catch (error) {
       answer.fail(this.faultOf(error));
