@@ -45,7 +45,17 @@ def tensors_of(model):
     tensors["v.patch_norm.1.weight"] = np.ones(pixels, np.float32)
     tensors["v.patch_norm.1.bias"] = np.zeros(pixels, np.float32)
     tensors["rope_freqs.weight"] = rope_factors().numpy().astype(np.float32)
+    tie_white_space(tensors["token_embd.weight"])
     return tensors
+
+
+def tie_white_space(embedding):
+    """
+    Gives the bytes of tab, line end and return the line end's own vector. No training text has them, so nothing taught
+    the model not to write them: a grammar that allows white space got its whole context full of line ends.
+    """
+    for byte in (0x09, 0x0A, 0x0D):
+        embedding[vocab.ID[f"<0x{byte:02X}>"]] = embedding[vocab.ID["\n"]]
 
 
 def load(model, path):
