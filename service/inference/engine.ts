@@ -19,8 +19,7 @@ export interface Prompt {
 export const COUNT_PATH = "/v1/chat/completions/input_tokens";
 
 /**
- * A request in the server's own words, cleaned at Perch's edge: its answer passes on as it comes. It always
- * asks for a stream, for only then does llama-server notice within a token that it was given up.
+ * A request in the server's own words, cleaned at Perch's edge: its answer passes on as it comes.
  */
 export interface RawRequest {
   readonly path: "/v1/chat/completions" | "/v1/completions" | typeof COUNT_PATH;
