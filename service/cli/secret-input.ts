@@ -41,8 +41,9 @@ async function firstLine(input: NodeJS.ReadableStream): Promise<string> {
 function typed(prompt: string): Promise<string> {
   const { stdin } = process;
   const decoder = new StringDecoder("utf8");
-  process.stderr.write(prompt);
+  // Before anybody is asked: a quick hand would see its first letters.
   stdin.setRawMode(true);
+  process.stderr.write(prompt);
   return new Promise((resolve, reject) => {
     let line: string[] = [];
     const over = (end: () => void) => {
