@@ -13,10 +13,11 @@ export async function sendStreamed(
   headers: Readonly<Record<string, string | number>>,
   chunks: AsyncIterable<string | Buffer>,
   clock: Clock,
+  status = 200,
 ): Promise<void> {
   const { raw } = reply;
   reply.hijack();
-  raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...headers });
+  raw.writeHead(status, { ...(reply.getHeaders() as Record<string, string>), ...headers });
   // The first byte may be long in coming where little is found in much.
   raw.flushHeaders();
   try {
@@ -44,11 +45,4 @@ function drained(raw: FastifyReply["raw"], clock: Clock): Promise<boolean> {
     raw.once("drain", over);
     raw.once("close", over);
   });
-}
-
-/** Aborts when the client leaves before it has its answer. */
-export function gone({ raw }: FastifyReply): AbortSignal {
-  const left = new AbortController();
-  raw.once("close", () => left.abort());
-  return left.signal;
 }

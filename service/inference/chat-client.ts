@@ -1,5 +1,6 @@
-import { Agent, type IncomingMessage, type RequestOptions, request } from "node:http";
+import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from "node:http";
 import Type from "typebox";
+import { Compile } from "typebox/compile";
 import { Value } from "typebox/value";
 import { isObject } from "../kernel/config-schema.ts";
 import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
@@ -16,16 +17,18 @@ const Timings = Type.Object({
   predicted_ms: Count,
 });
 /** What is read of the answer to POST /v1/chat/completions. */
-const Completion = Type.Object({
-  choices: Type.Array(
-    Type.Object({ message: Type.Object({ content: Type.Union([Type.String(), Type.Null()]) }) }),
-    { minItems: 1 },
-  ),
-  usage: Type.Optional(Type.Object({ prompt_tokens: Count, completion_tokens: Count })),
-  timings: Type.Optional(Timings),
-});
+const Completion = Compile(
+  Type.Object({
+    choices: Type.Array(
+      Type.Object({ message: Type.Object({ content: Type.Union([Type.String(), Type.Null()]) }) }),
+      { minItems: 1 },
+    ),
+    usage: Type.Optional(Type.Object({ prompt_tokens: Count, completion_tokens: Count })),
+    timings: Type.Optional(Timings),
+  }),
+);
 /** What is read of the one event of a stream that has llama-server's timings. */
-const Timed = Type.Object({ timings: Timings });
+const Timed = Compile(Type.Object({ timings: Timings }));
 type Json = Record<string, unknown>;
 
 const Refusal = Type.Object({ error: Type.Object({ message: Type.String() }) });
@@ -121,13 +124,13 @@ export class ChatClient {
         agent: false,
         method: "POST",
         path,
-        signal,
         headers: {
           ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
           "content-type": "application/json",
           "content-length": Buffer.byteLength(body),
         },
       });
+      endWith(signal, sent);
       sent.once("error", reject);
       sent.once("response", resolve);
       sent.end(body);
@@ -176,7 +179,6 @@ export class ChatClient {
         agent: fresh ? false : this.agent,
         method,
         path,
-        signal,
         headers: {
           ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
           ...(body !== undefined && {
@@ -185,6 +187,7 @@ export class ChatClient {
           }),
         },
       });
+      endWith(signal, sent);
       sent.on("error", (error) => {
         const broke = ["ECONNRESET", "EPIPE"].includes(systemCode(error) ?? "");
         if (broke && sent.reusedSocket && !signal.aborted) resolve("stale");
@@ -203,6 +206,13 @@ export class ChatClient {
       sent.end(body);
     });
   }
+}
+
+/** Ends a request when the signal aborts: as http.request's own `signal` does, at a third of the price. */
+function endWith(signal: AbortSignal, sent: ClientRequest): void {
+  const end = () => sent.destroy(signal.reason);
+  signal.addEventListener("abort", end);
+  sent.once("close", () => signal.removeEventListener("abort", end));
 }
 
 /** True of an ENGINE_FAILED whose cause is the connection, not an answer of the server. */
@@ -237,7 +247,7 @@ function refusal(status: number, text: string): PerchError {
 
 function parseReply(text: string): Reply {
   const body = parsed(text);
-  if (!Value.Check(Completion, body))
+  if (!Completion.Check(body))
     throw new PerchError("ENGINE_FAILED", `the engine's answer is none: ${text.slice(0, 200)}`);
   const { choices, usage } = body;
   const account = accountOf(body);
@@ -265,7 +275,7 @@ function asChunk(answer: Json): Json {
 
 /** Tokens and times by llama-server's timings; zeros where there are none. */
 export function accountOf(body: unknown): Omit<Reply, "text"> {
-  if (!Value.Check(Timed, body)) return { tokens: { prompt: 0, cached: 0, answer: 0 }, prompt: 0, decode: 0 };
+  if (!Timed.Check(body)) return { tokens: { prompt: 0, cached: 0, answer: 0 }, prompt: 0, decode: 0 };
   const { cache_n, prompt_n, prompt_ms, predicted_n, predicted_ms } = body.timings;
   return {
     tokens: { prompt: prompt_n + cache_n, cached: cache_n, answer: predicted_n },

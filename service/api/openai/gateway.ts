@@ -8,6 +8,7 @@ import type { Answered } from "../../inference/job.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { isPerchError, messageOf, PerchError } from "../../kernel/errors.ts";
 import type { Logger } from "../../kernel/logger.ts";
+import { gone } from "../gone.ts";
 import type { Read } from "./chat.ts";
 import { OpenAiFault, told, withoutPaths, wrong } from "./fault.ts";
 import { MediaDesk } from "./media.ts";
@@ -62,9 +63,7 @@ export class Gateway {
     const patience = patienceOf(request);
     const level = levelOf(model, this.options.running());
     this.refuseIfNoneRuns();
-    const gone = new AbortController();
-    reply.raw.once("close", () => gone.abort());
-    return { lane: laneOf(request), level, patience, gone };
+    return { lane: laneOf(request), level, patience, gone: gone(reply) };
   }
 
   /** One request, as it was read, up to the last byte of its answer. Throws OpenAiFault before it is asked. */

@@ -1,12 +1,14 @@
-import { createReadStream } from "node:fs";
+import type { FastifyReply } from "fastify";
 import Type from "typebox";
-import { Backup, BackupList } from "../../contract/api-record.ts";
+import { Backup, BackupList, DownloadHeaders } from "../../contract/api-record.ts";
 import type { Clock } from "../../kernel/clock.ts";
+import { PerchError } from "../../kernel/errors.ts";
 import { type Access, changer } from "../access/access.ts";
 import type { Audit } from "../access/audit.ts";
+import { preconditionOf, type RangeHeaders } from "../byte-range.ts";
 import { described } from "../openapi.ts";
+import { factsOf, type LastingFile, SentFile } from "../sent-file.ts";
 import type { Api } from "../server.ts";
-import { sendStreamed } from "../streamed.ts";
 import type { BackupDesk } from "./record-desk.ts";
 
 interface Options {
@@ -21,7 +23,8 @@ interface Options {
 const Params = Type.Object({ id: Type.String({ maxLength: 40 }) });
 
 /** Copies of the record's database: made while it runs, checked, and taken away. */
-export function backupRoutes(app: Api, { backups, node, access, audit, clock }: Options): void {
+export function backupRoutes(app: Api, options: Options): void {
+  const { backups, access, audit } = options;
   app.post(
     "/api/backups",
     {
@@ -44,28 +47,6 @@ export function backupRoutes(app: Api, { backups, node, access, audit, clock }: 
     },
     async () => ({ backups: backups.list() }),
   );
-  app.get(
-    "/api/backups/:id",
-    {
-      ...access.guarded("backups"),
-      exposeHeadRoute: false,
-      schema: { ...described("system", "A backup's file: an SQLite database"), params: Params },
-    },
-    async ({ params: { id }, caller }, reply) => {
-      // It holds all that the box has seen: who takes it away is on record.
-      const { path, backup } = audit.change(changer(caller), `take away the backup ${id}`, () =>
-        backups.file(id),
-      );
-      const headers = {
-        "content-type": "application/vnd.sqlite3",
-        "content-length": backup.bytes ?? 0,
-        "content-disposition": `attachment; filename="perch-${node}-${id}.db"`,
-        "repr-digest": `sha-256=:${Buffer.from(backup.sha256 ?? "", "hex").toString("base64")}:`,
-        "cache-control": "no-store",
-      };
-      await sendStreamed(reply, headers, createReadStream(path), clock);
-    },
-  );
   app.delete(
     "/api/backups/:id",
     {
@@ -77,4 +58,76 @@ export function backupRoutes(app: Api, { backups, node, access, audit, clock }: 
       return reply.code(204).send(null);
     },
   );
+  downloadRoutes(app, options);
 }
+
+function downloadRoutes(app: Api, { backups, node, access, audit, clock }: Options): void {
+  app.get(
+    "/api/backups/:id",
+    {
+      ...access.guarded("backups"),
+      exposeHeadRoute: false,
+      schema: {
+        ...described("system", "A backup's file: an SQLite database, whole or a part of it"),
+        params: Params,
+        headers: DownloadHeaders,
+      },
+    },
+    async ({ params: { id }, headers, caller }, reply) => {
+      const part = headers.range === undefined ? "" : ` (${headers.range})`;
+      // It holds all that the box has seen: who takes it away is on record.
+      const taken = await audit.change(changer(caller), `take away the backup ${id}${part}`, async () => {
+        const found = backups.file(id);
+        const file = lasting(found);
+        if (notWanted(headers, file, reply)) return undefined;
+        return { sent: await SentFile.open(file, headers, reply), backup: found.backup };
+      });
+      if (taken) await taken.sent.send(reply, namedAs(taken.backup, node), clock);
+    },
+  );
+  app.head(
+    "/api/backups/:id",
+    {
+      ...access.guarded("backups"),
+      schema: {
+        ...described("system", "How large a backup's file is, and its etag"),
+        params: Params,
+        headers: DownloadHeaders,
+      },
+    },
+    async ({ params: { id }, headers }, reply) => {
+      const found = backups.file(id);
+      const file = lasting(found);
+      if (notWanted(headers, file, reply)) return;
+      return reply
+        .headers({ ...namedAs(found.backup, node), ...factsOf(file), "content-length": file.size })
+        .send();
+    },
+  );
+}
+
+const lasting = ({ path, backup }: ReturnType<BackupDesk["file"]>): LastingFile => ({
+  path,
+  size: backup.bytes ?? 0,
+  etag: `"${backup.sha256}"`,
+});
+
+/** Answers with 304 where the client has it. Throws PRECONDITION_FAILED. */
+function notWanted(headers: RangeHeaders, file: LastingFile, reply: FastifyReply): boolean {
+  const condition = preconditionOf(headers, file.etag);
+  if (condition === "changed")
+    throw new PerchError(
+      "PRECONDITION_FAILED",
+      `this backup is not the one that If-Match names: ${file.etag}`,
+    );
+  if (condition === "met") return false;
+  reply.code(304).headers(factsOf(file)).send();
+  return true;
+}
+
+const namedAs = ({ id, sha256 }: Backup, node: string) => ({
+  "content-type": "application/vnd.sqlite3",
+  "content-disposition": `attachment; filename="perch-${node}-${id}.db"`,
+  "repr-digest": `sha-256=:${Buffer.from(sha256 ?? "", "hex").toString("base64")}:`,
+  "cache-control": "no-store",
+});

@@ -12,9 +12,9 @@ import type { EventsWanted } from "../../record/pages.ts";
 import { type Access, changer } from "../access/access.ts";
 import type { Audit } from "../access/audit.ts";
 import { cursorOf, momentOf, placeOf } from "../cursor.ts";
+import { gone } from "../gone.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
-import { gone } from "../streamed.ts";
 import { EVENT_TABLE, type Exports } from "./exports.ts";
 import type { RecordDesk } from "./record-desk.ts";
 
@@ -44,7 +44,7 @@ export function eventRoutes(app: Api, { record, access, audit, exports }: Option
     async ({ query }, reply) => {
       const list = listOf("events", query);
       const after = placeOf(list, query.cursor);
-      const page = { after, limit: query.limit, signal: gone(reply) };
+      const page = { after, limit: query.limit, signal: gone(reply).signal };
       const { items, next } = await record.events(wantedOf(query), page);
       return { events: items, next: cursorOf(list, next) };
     },

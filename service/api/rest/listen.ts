@@ -1,6 +1,7 @@
 import Type from "typebox";
 import { wavOf } from "../../inference/media-check.ts";
 import type { Access } from "../access/access.ts";
+import { gone } from "../gone.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
 
@@ -38,9 +39,7 @@ export function listenRoutes(app: Api, { microphones, access }: Options): void {
       },
     },
     async ({ params: { id }, query: { seconds } }, reply) => {
-      const gone = new AbortController();
-      reply.raw.once("close", () => gone.abort());
-      const samples = await microphones.take(id, seconds, gone.signal);
+      const samples = await microphones.take(id, seconds, gone(reply).signal);
       return reply.header("cache-control", "no-store").type("audio/wav").send(wavOf(samples));
     },
   );

@@ -3,9 +3,9 @@ import { ObservationExport, ObservationPage, ObservationQuery } from "../../cont
 import type { ObservationsWanted } from "../../record/pages.ts";
 import type { Access } from "../access/access.ts";
 import { cursorOf, momentOf, placeOf } from "../cursor.ts";
+import { gone } from "../gone.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
-import { gone } from "../streamed.ts";
 import { listOf } from "./events.ts";
 import { type Exports, OBSERVATION_TABLE } from "./exports.ts";
 import type { RecordDesk } from "./record-desk.ts";
@@ -31,7 +31,7 @@ export function observationRoutes(app: Api, { record, access, exports }: Options
     async ({ query }, reply) => {
       const list = listOf("observations", query);
       const after = placeOf(list, query.cursor);
-      const page = { after, limit: query.limit, signal: gone(reply) };
+      const page = { after, limit: query.limit, signal: gone(reply).signal };
       const { items, next } = await record.observations(wantedOf(query), page);
       return { observations: items, next: cursorOf(list, next) };
     },

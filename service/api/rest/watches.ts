@@ -13,6 +13,7 @@ import {
 import { Watch } from "../../contract/config-watches.ts";
 import { type Access, changer } from "../access/access.ts";
 import type { Audit } from "../access/audit.ts";
+import { gone } from "../gone.ts";
 import { described } from "../openapi.ts";
 import type { Api } from "../server.ts";
 
@@ -164,11 +165,7 @@ export function watchRoutes(app: Api, { watches, access, audit }: Options): void
         response: { 200: TrialResult },
       },
     },
-    async ({ body }, reply) => {
-      const gone = new AbortController();
-      reply.raw.once("close", () => gone.abort());
-      return watches.try(body, gone.signal);
-    },
+    async ({ body }, reply) => watches.try(body, gone(reply).signal),
   );
 }
 
