@@ -4,8 +4,8 @@ import { chown, type FileHandle, mkdir, open, rename, rm, stat, statfs } from "n
 import { dirname, join } from "node:path";
 import type { ModelFile } from "../contract/models.ts";
 import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
+import { FileLock } from "../kernel/file-lock.ts";
 import { bytesText } from "./model-files.ts";
-import { FileLock } from "./model-lock.ts";
 
 /** Bytes read at once. */
 const PIECE = 1 << 20;

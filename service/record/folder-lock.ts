@@ -1,15 +1,15 @@
-import { closeSync, fchownSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import Database from "better-sqlite3";
-import { PerchError, systemCode } from "../kernel/errors.ts";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type Database from "better-sqlite3";
+import { PerchError } from "../kernel/errors.ts";
+import { createPrivate, lockFile } from "../kernel/file-lock.ts";
 
 const LOCK = "perch.lock";
 const PID = "perch.pid";
 
 /**
- * Makes sure that one process at a time works on a data folder. The lock is the operating system's, on
- * a file that SQLite holds open, so it goes with the process however that ends. The process id lies
- * beside it, for the message only.
+ * Makes sure that one process at a time works on a data folder. The lock's file stays when it is released, and
+ * the process id lies beside it, for messages only.
  */
 export class FolderLock {
   private constructor(
@@ -21,16 +21,8 @@ export class FolderLock {
   static take(folder: string): FolderLock {
     const path = join(folder, LOCK);
     createPrivate(path);
-    const holder = new Database(path, { timeout: 0 });
-    try {
-      // Nothing is ever written to it, not even a journal: it has to work on a full disk.
-      holder.pragma("journal_mode = MEMORY");
-      holder.exec("BEGIN EXCLUSIVE");
-    } catch (error) {
-      holder.close();
-      if (systemCode(error)?.startsWith("SQLITE_BUSY")) throw locked(folder, error);
-      throw error;
-    }
+    const holder = lockFile(path);
+    if (!holder) throw locked(folder);
     const lock = new FolderLock(holder, folder);
     lock.leavePid();
     return lock;
@@ -53,29 +45,12 @@ export class FolderLock {
   }
 }
 
-/**
- * Creates a file that only its owner reads, if it is not there. Never opens one that is: closing any
- * descriptor of a file drops all locks that this process has on it (POSIX), SQLite's too.
- */
-export function createPrivate(path: string): void {
-  try {
-    const file = openSync(path, "wx", 0o600);
-    const { uid, gid } = statSync(dirname(path));
-    // Made with sudo, it still has to be the service's.
-    if (process.getuid?.() === 0) fchownSync(file, uid, gid);
-    closeSync(file);
-  } catch (error) {
-    if (systemCode(error) !== "EEXIST") throw error;
-  }
-}
-
-function locked(folder: string, cause: unknown): PerchError {
+function locked(folder: string): PerchError {
   const pid = readPid(join(folder, PID));
   const who = pid === undefined ? "another process" : `process ${pid}`;
   return new PerchError(
     "DATA_LOCKED",
     `${who} already works on ${folder}: end it, or give this one another data folder`,
-    cause,
   );
 }
 

@@ -15,6 +15,8 @@ interface Wish {
   readonly password: string;
   /** Who makes it. */
   readonly by: string;
+  /** Only where there is no admin yet. */
+  readonly first?: boolean;
 }
 
 /** The people who may log in: accounts/NAME.json in the data folder, one each. */
@@ -46,19 +48,20 @@ export class Accounts {
     return this.list().some(({ role }) => role === "admin");
   }
 
-  /** `now` is epoch ms. Rejects with REQUEST_INVALID, with CONFLICT where the name is taken, or with what the file system says. */
-  async create({ name, role, password, by }: Wish, now: number): Promise<StoredAccount> {
+  /** `now` is epoch ms. Rejects with REQUEST_INVALID, with CONFLICT where there is no room for it, or with what the file system says. */
+  async create({ name, role, password, by, first = false }: Wish, now: number): Promise<StoredAccount> {
     refuseName(name);
     refusePoorPassword(password, name);
-    const taken = () => new PerchError("CONFLICT", `there is an account ${name} already`);
-    if (this.find(name)) throw taken();
-    if (this.list().length >= MOST)
-      throw new PerchError("CONFLICT", `there are ${MOST} accounts already: remove one that is not used`);
+    this.refuseNoRoom(name, first);
     const account = {
       ...{ name, role, hash: await this.passwords.hash(password), stamp: newStamp() },
       ...{ created: iso(now), by },
     };
-    if (!this.files.create(account)) throw taken();
+    // Hashing took its time: others may have come first.
+    this.files.alone(() => {
+      this.refuseNoRoom(name, first);
+      if (!this.files.create(account)) throw taken(name);
+    });
     return account;
   }
 
@@ -70,29 +73,42 @@ export class Accounts {
     this.known(name);
     if (password !== undefined) refusePoorPassword(password, name);
     const hash = password === undefined ? undefined : await this.passwords.hash(password);
-    // Read again: hashing took its time, and it may be gone or another by now.
-    const account = this.known(name);
-    if (role !== undefined && role !== "admin")
-      this.refuseLastAdmin(account, "give another account that role first");
-    const changed = {
-      ...account,
-      ...(role !== undefined && { role }),
-      ...(hash !== undefined && { hash, stamp: newStamp() }),
-    };
-    this.files.write(changed);
-    return changed;
+    return this.files.alone(() => {
+      // Read again: hashing took its time, and it may be gone or another by now.
+      const account = this.known(name);
+      if (role !== undefined && role !== "admin")
+        this.refuseLastAdmin(account, "give another account that role first");
+      const changed = {
+        ...account,
+        ...(role !== undefined && { role }),
+        ...(hash !== undefined && { hash, stamp: newStamp() }),
+      };
+      this.files.write(changed);
+      return changed;
+    });
   }
 
   /** Throws NOT_FOUND, or CONFLICT where no admin would be left. */
   remove(name: string): void {
-    this.refuseLastAdmin(this.known(name), "make another one first");
-    this.files.remove(name);
+    this.known(name);
+    this.files.alone(() => {
+      this.refuseLastAdmin(this.known(name), "make another one first");
+      this.files.remove(name);
+    });
   }
 
   private known(name: string): StoredAccount {
     const account = this.find(name);
     if (!account) throw new PerchError("NOT_FOUND", `there is no account ${shown(name)}`);
     return account;
+  }
+
+  private refuseNoRoom(name: string, first: boolean): void {
+    const all = this.list();
+    if (first && all.some(({ role }) => role === "admin")) throw hasAdmin();
+    if (this.find(name)) throw taken(name);
+    if (all.length >= MOST)
+      throw new PerchError("CONFLICT", `there are ${MOST} accounts already: remove one that is not used`);
   }
 
   private refuseLastAdmin(account: StoredAccount, advice: string): void {
@@ -111,5 +127,7 @@ export function refuseName(name: string): void {
     );
 }
 
+export const hasAdmin = () => new PerchError("CONFLICT", "this box has an administrator already: log in");
+const taken = (name: string) => new PerchError("CONFLICT", `there is an account ${name} already`);
 const shown = (name: string): string => name.replace(/[^\x20-\x7e]/g, "?").slice(0, 70);
 const newStamp = (): string => randomBytes(8).toString("hex");

@@ -21,10 +21,13 @@ import {
 import { join } from "node:path";
 import type { TSchema } from "typebox";
 import { Value } from "typebox/value";
-import { messageOf, systemCode } from "../../kernel/errors.ts";
+import { isPerchError, messageOf, PerchError, systemCode } from "../../kernel/errors.ts";
+import { FileLock } from "../../kernel/file-lock.ts";
 
 /** What a file holds at most, bytes. */
 const LARGEST = 4096;
+/** Ms that a change waits for another process's, which takes some milliseconds; the service does nothing else meanwhile. */
+const TURN = 2_000;
 
 interface Options<T> {
   /** The data folder. */
@@ -44,8 +47,8 @@ interface Options<T> {
 
 /**
  * Small JSON files of one kind in a folder of the data folder, NAME.json each, readable by their owner only. Each is
- * read anew whenever it is asked for, so what was made or removed beside a running service counts at once, and nobody
- * has to agree with anybody on who writes. A damaged file costs one of them.
+ * read anew whenever it is asked for, so what was made or removed beside a running service counts at once. A damaged
+ * file costs one of them. What depends on the others is done in `alone`.
  */
 export class PrivateFiles<T> {
   readonly folder: string;
@@ -97,6 +100,20 @@ export class PrivateFiles<T> {
     }
   }
 
+  /**
+   * Does, at once, what holds only while nobody else changes these files: other processes wait for it. What is done in
+   * here does not call it again. Throws CONFLICT where another one does not end, or what the file system says.
+   */
+  alone<T>(act: () => T): T {
+    this.prepareFolder();
+    const lock = this.lock();
+    try {
+      return act();
+    } finally {
+      lock.release();
+    }
+  }
+
   /** Removes files; a power cut does not bring them back. Throws what the file system says. */
   remove(...names: readonly string[]): void {
     if (names.length === 0) return;
@@ -108,17 +125,30 @@ export class PrivateFiles<T> {
     return join(this.folder, `${name}.json`);
   }
 
-  private put(value: T, place: (draft: string, path: string) => void): void {
+  private lock(): FileLock {
+    try {
+      return FileLock.take(join(this.folder, "lock"), `the ${this.options.folder}`, TURN);
+    } catch (error) {
+      if (!isPerchError(error, "DATA_LOCKED")) throw error;
+      throw new PerchError("CONFLICT", error.message, error);
+    }
+  }
+
+  private prepareFolder(): Pick<Stats, "uid" | "gid"> {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     const { uid, gid } = statSync(this.options.data);
-    const asRoot = process.getuid?.() === 0;
     // Made with sudo, it still has to be the service's to read.
-    if (asRoot) chownSync(this.folder, uid, gid);
+    if (process.getuid?.() === 0) chownSync(this.folder, uid, gid);
+    return { uid, gid };
+  }
+
+  private put(value: T, place: (draft: string, path: string) => void): void {
+    const { uid, gid } = this.prepareFolder();
     const name = this.options.nameOf(value);
     const draft = join(this.folder, `${name}.${process.pid}.new`);
     const file = openSync(draft, "w", 0o600);
     try {
-      if (asRoot) fchownSync(file, uid, gid);
+      if (process.getuid?.() === 0) fchownSync(file, uid, gid);
       writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
       fsyncSync(file);
     } finally {

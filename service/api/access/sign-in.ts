@@ -2,7 +2,7 @@ import type { StoredAccount, StoredSession } from "../../contract/accounts.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { PerchError } from "../../kernel/errors.ts";
 import type { Logger } from "../../kernel/logger.ts";
-import { Accounts } from "./accounts.ts";
+import { Accounts, hasAdmin } from "./accounts.ts";
 import { FirstRun } from "./first-run.ts";
 import { LoginLimits } from "./login-limits.ts";
 import { Passwords } from "./passwords.ts";
@@ -69,7 +69,7 @@ export class SignIn {
     const { token, name, password } = wish;
     if (this.accounts.hasAdmin()) {
       this.firstRun.withdraw();
-      throw new PerchError("CONFLICT", "this box has an administrator already: log in");
+      throw hasAdmin();
     }
     const giveBack = this.firstRun.take(token);
     if (!giveBack)
@@ -79,7 +79,7 @@ export class SignIn {
       );
     try {
       const account = await this.accounts.create(
-        { name, password, role: "admin", by: "the link of the first start" },
+        { name, password, role: "admin", by: "the link of the first start", first: true },
         this.options.clock.now(),
       );
       return this.enter(account, from);

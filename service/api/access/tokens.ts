@@ -39,11 +39,6 @@ export class Tokens {
   create(wish: TokenWish, now: number): { token: string; stored: StoredToken } {
     if (wish.role === "kiosk" && wish.kiosk === undefined)
       throw new PerchError("TOKEN_INVALID", "a token of the role kiosk is for one kiosk: say which");
-    if (this.list().some(({ name }) => name === wish.name))
-      throw new PerchError(
-        "TOKEN_INVALID",
-        `there is a token ${wish.name} already: revoke it first, or choose another name`,
-      );
     const id = randomBytes(4).toString("hex");
     const secret = randomBytes(32).toString("base64url");
     const stored: StoredToken = {
@@ -52,7 +47,14 @@ export class Tokens {
       hash: hashOf(secret).toString("hex"),
       created: new Date(now).toISOString(),
     };
-    this.files.write(stored);
+    this.files.alone(() => {
+      if (this.list().some(({ name }) => name === wish.name))
+        throw new PerchError(
+          "TOKEN_INVALID",
+          `there is a token ${wish.name} already: revoke it first, or choose another name`,
+        );
+      this.files.write(stored);
+    });
     return { token: `perch_${id}_${secret}`, stored };
   }
 
