@@ -74,3 +74,12 @@ export const Backup = Type.Object(
 );
 export type Backup = Static<typeof Backup>;
 export const BackupList = Type.Object({ backups: Type.Array(Backup) }, closed);
+
+const Conditional = (description: string) => Type.Optional(Type.String({ maxLength: 2000, description }));
+/** What a download takes beside its address: a part of it, and only if it is still the same file. */
+export const DownloadHeaders = Type.Object({
+  range: Conditional("bytes=FIRST-, bytes=FIRST-LAST or bytes=-COUNT: only these bytes, with 206."),
+  "if-range": Conditional("The etag of what is there already: all of it comes where that is another file."),
+  "if-match": Conditional("Etags: 412 where it is none of them."),
+  "if-none-match": Conditional("Etags: 304 where it is one of them."),
+});

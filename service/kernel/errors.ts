@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   NOT_FOUND: { status: 404, retryable: false },
   CONFLICT: { status: 409, retryable: false },
   PRECONDITION_FAILED: { status: 412, retryable: false },
+  RANGE_INVALID: { status: 416, retryable: false },
   TOKEN_INVALID: { status: 400, retryable: false },
   TOKEN_REFUSED: { status: 401, retryable: false },
   LOGIN_REFUSED: { status: 401, retryable: false },
