@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { Ask } from "../mcp/ask.ts";
 import type { Access } from "./access/access.ts";
+import { refuseElsewhere } from "./access/session-cookie.ts";
 import { described } from "./openapi.ts";
 import type { Api } from "./server.ts";
 
@@ -20,6 +21,8 @@ export function mcpRoute(app: Api, { access, version }: Options): void {
     ...access.guarded("mcp.use"),
     schema: described("agents", "Model Context Protocol, streamable HTTP"),
     handler: async (request, reply) => {
+      // As the protocol's transport demands, whatever is shown: no page of the web has an agent here.
+      refuseElsewhere(request);
       // Loaded when somebody uses it: it costs memory that a box which only watches need not spend.
       const { mcpServer } = await import("../mcp/server.ts");
       const { WebStandardStreamableHTTPServerTransport: Transport } = await import(
@@ -41,7 +44,7 @@ export function mcpRoute(app: Api, { access, version }: Options): void {
 }
 
 /** What says who asks, and under which name of the box. */
-const IDENTITY = ["authorization", "x-api-key", "cookie", "x-csrf-token", "host"] as const;
+const IDENTITY = ["authorization", "x-api-key", "host"] as const;
 
 /** Asks the same service, within the process, as whoever sent the request. */
 function within(app: Api, { headers, ip }: FastifyRequest): Ask {

@@ -1,7 +1,7 @@
 import swagger from "@fastify/swagger";
 import { CHAPTERS, type Chapter } from "../contract/api.ts";
 import { publicSchema } from "../contract/json-schema.ts";
-import { type Ability, RIGHTS } from "./access/access.ts";
+import { type Ability, type Access, RIGHTS } from "./access/access.ts";
 import { type Described, docsPage } from "./docs/page.ts";
 import type { Api } from "./server.ts";
 
@@ -40,10 +40,10 @@ export async function describeRoutes(app: Api, version: string): Promise<void> {
 }
 
 /** The document itself, for programs and as a page for people; once all routes are added and ready. */
-export function openApiRoute(app: Api): void {
+export function openApiRoute(app: Api, access: Access): void {
   let page: string | undefined;
-  app.get("/api/openapi.json", async () => app.swagger());
-  app.get("/docs", async (_request, reply) => {
+  app.get("/api/openapi.json", access.guarded("docs.read"), async () => app.swagger());
+  app.get("/docs", access.guarded("docs.read"), async (_request, reply) => {
     page ??= docsPage(app.swagger() as unknown as Described);
     return reply.type("text/html; charset=utf-8").send(page);
   });

@@ -201,7 +201,7 @@ export class ApiServer implements Part {
     if (microphones) listenRoutes(app, { microphones, access });
     if (record) recordRoutes(app, { ...record, access, audit, clock, logger });
     mcpRoute(app, this.options);
-    openApiRoute(app);
+    openApiRoute(app, access);
     if (gateway)
       app.register(gatewayRoutes, { ...gateway, data, clock, logger, guard: access.allow("model.ask") });
     return app;

@@ -24,9 +24,6 @@ const OPEN_TO_KIOSKS = [
   "post /api/session",
   "get /api/session",
   "post /api/setup",
-  // On loopback anybody on the box reads these, with a token or without; on the LAN a kiosk does not.
-  "get /api/governor",
-  "get /metrics",
 ];
 
 /** An engine with one slot that is asked in the API's own words; what the last message says is the question. */

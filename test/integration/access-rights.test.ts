@@ -3,12 +3,17 @@ import { describe, expect, it } from "vitest";
 import { ROLES, type Role } from "../../service/contract/access.ts";
 import { Served, underName } from "../support/access-served.ts";
 
-/** What is promised, written down a second time: who gets what on the LAN, and what is anybody's on loopback. */
+/**
+ * What is promised, written down a second time: who gets what, and what on loopback also those get who show nothing;
+ * a token that is shown is held to its role there too.
+ */
 const PROMISED: Record<string, { roles: readonly (Role | "nobody")[]; local: boolean }> = {
   "GET /health/live": { roles: [...ROLES, "nobody"], local: true },
   "GET /health/ready": { roles: ROLES, local: true },
   "GET /metrics": { roles: ["admin", "operator", "viewer"], local: true },
   "GET /api/governor": { roles: ["admin", "operator", "viewer"], local: true },
+  "GET /docs": { roles: ["admin", "operator", "viewer", "api"], local: true },
+  "GET /api/openapi.json": { roles: ["admin", "operator", "viewer", "api"], local: true },
   "POST /api/governor": { roles: ["admin", "operator"], local: false },
   "GET /api/session": { roles: ROLES, local: false },
   "GET /api/accounts": { roles: ["admin"], local: false },
@@ -45,7 +50,7 @@ describe.each([
         });
         const { roles = [], local = false } = PROMISED[where] ?? {};
         const known = who !== "revoked" && who !== "expired";
-        const may = known && (roles.includes(who) || (local && !lan));
+        const may = known && (roles.includes(who) || (who === "nobody" && local && !lan));
         if (may) expect(status, `${who}: ${where}`).toBe(200);
         else expect(status, `${who}: ${where}`).toBe(known && who !== "nobody" ? 403 : 401);
         if (!may) expect(served.bench.governor.view().mode).toBe(before);
@@ -54,6 +59,20 @@ describe.each([
       },
     );
     await fc.assert(property, { numRuns: 300 });
+  });
+});
+
+describe("what ails the box", () => {
+  it("is told to those who may see it, and to others only that something does", async () => {
+    const served = await Served.start();
+    served.parts = { engine: { state: "degraded", reason: "no model in /srv/models" } };
+    const said = async (token?: string) => (await served.ask("/health/ready", token)).body;
+    for (const token of [undefined, served.token({ role: "viewer" })])
+      expect(await said(token)).toMatchObject({ status: "not ready", parts: served.parts });
+    for (const role of ["kiosk", "api"] as const)
+      expect(await said(served.token({ role }))).toEqual({
+        ...{ status: "not ready", missing: ["engine"], version: "0.0.0" },
+      });
   });
 });
 

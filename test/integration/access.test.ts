@@ -207,7 +207,11 @@ describe("a part of the API with a form of its own", () => {
         v1.setErrorHandler((error, _request, reply) => {
           reply.code(isPerchError(error) ? error.status : 500).send({ error: { message: messageOf(error) } });
         });
-        v1.post("/ask", { preHandler: requireRole("api") }, async ({ caller }) => caller);
+        v1.post(
+          "/ask",
+          { config: { ability: "model.ask" }, preHandler: requireRole("api") },
+          async ({ caller }) => caller,
+        );
       },
       { prefix: "/v1" },
     );

@@ -24,13 +24,15 @@ declare module "fastify" {
   }
 }
 
-interface Right {
+export interface Right {
   readonly roles: readonly Role[];
   /** Whether it needs no token from this box itself, where the service listens on loopback only. */
   readonly openOnLoopback: boolean;
+  /** What alone counts for it, a token or a person's login; without it either does. */
+  readonly by?: "token" | "login";
 }
 
-/** Who may what. /health/live is everybody's. */
+/** Who may what, as docs/access.md has it too. What stands here under no ability is everybody's. */
 export const RIGHTS = {
   "health.read": { roles: ["admin", "operator", "viewer", "kiosk", "api"], openOnLoopback: true },
   "metrics.read": { roles: ["admin", "operator", "viewer"], openOnLoopback: true },
@@ -47,9 +49,11 @@ export const RIGHTS = {
   backups: { roles: ["admin"], openOnLoopback: false },
   "audit.read": { roles: ["admin"], openOnLoopback: false },
   "session.read": { roles: ["admin", "operator", "viewer", "kiosk", "api"], openOnLoopback: false },
-  "session.change": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  "session.change": { roles: ["admin", "operator", "viewer"], openOnLoopback: false, by: "login" },
   accounts: { roles: ["admin"], openOnLoopback: false },
-  "mcp.use": { roles: ["admin", "operator", "viewer"], openOnLoopback: false },
+  "docs.read": { roles: ["admin", "operator", "viewer", "api"], openOnLoopback: true },
+  // Never what a browser sends by itself: an agent acts on it as often as it likes, and nobody sees it.
+  "mcp.use": { roles: ["admin", "operator", "viewer"], openOnLoopback: false, by: "token" },
   "model.ask": { roles: ["admin", "operator", "kiosk", "api"], openOnLoopback: false },
 } as const satisfies Record<string, Right>;
 export type Ability = keyof typeof RIGHTS;
@@ -83,10 +87,17 @@ export class Access {
     this.rates = new RateLimits(options.clock);
   }
 
-  /** Before any route is added: `request.caller` is there for all of them. */
+  /**
+   * Before any route is added: `request.caller` is there for all of them. Throws where one is added that says neither
+   * whom it takes nor that it takes everybody.
+   */
   install(app: Api): void {
     const { lan, names } = this.options;
     app.decorateRequest("caller", null);
+    app.addHook("onRoute", ({ method, url, config }) => {
+      if (config?.ability === undefined && config?.open !== true)
+        throw new Error(`${method} ${url} is nobody's: declare it with access.guarded(...), or as open`);
+    });
     app.addHook("onRequest", async (request, reply) => {
       const fault = hostFault(request.host, lan, names);
       if (fault !== undefined) throw new PerchError("FORBIDDEN", fault);
@@ -97,9 +108,25 @@ export class Access {
 
   /** The guard of a route, as its onRequest: lets through who may do that. */
   allow(ability: Ability): Guard {
-    const { roles, openOnLoopback } = RIGHTS[ability];
-    if (openOnLoopback && !this.options.lan) return async () => undefined;
-    return requireRole(...roles);
+    const { roles, by }: Right = RIGHTS[ability];
+    const known = requireRole(...roles);
+    return async (request, reply) => {
+      const { caller } = request;
+      if (!caller && this.isOpen(ability)) return;
+      await known(request, reply);
+      if (caller && by !== undefined) refuseOther(caller, by);
+    };
+  }
+
+  /** Whether somebody may do that. */
+  may(caller: Caller | null, ability: Ability): boolean {
+    const { roles }: Right = RIGHTS[ability];
+    return caller ? roles.includes(caller.role) : this.isOpen(ability);
+  }
+
+  /** Whether here it takes neither token nor login. Who shows one is held to its role all the same. */
+  isOpen(ability: Ability): boolean {
+    return RIGHTS[ability].openOnLoopback && !this.options.lan;
   }
 
   /** What a route is declared with that only those may use who may do that. */
@@ -191,6 +218,19 @@ export function requireRole(...roles: readonly Role[]): Guard {
       `the ${caller.session === undefined ? "token" : "account"} ${caller.name} has the role ${caller.role}; this takes ${roles.join(" or ")}`,
     );
   };
+}
+
+function refuseOther({ name, session }: Caller, by: "token" | "login"): void {
+  if (by === "token" && session !== undefined)
+    throw new PerchError(
+      "FORBIDDEN",
+      `the account ${name} is logged in by a cookie, which does not count here: this takes a token of its own, as Authorization: Bearer; perch token create makes one`,
+    );
+  if (by === "login" && session === undefined)
+    throw new PerchError(
+      "REQUEST_INVALID",
+      "this is for who logged in with a password; a token has neither login nor password",
+    );
 }
 
 /** What a request shows as its token: Authorization: Bearer, or x-api-key, as some clients of models have it. Never the URL: it stands in logs and histories. */

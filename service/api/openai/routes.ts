@@ -73,7 +73,7 @@ async function jsonRoutes(app: FastifyInstance, { gateway }: { gateway: Gateway 
     add(inner, "/v1/messages", readMessage, asked);
     add(inner, "/v1/messages/count_tokens", readMessageCount, of("Count its tokens", AnthropicCountBody));
   });
-  app.all("/v1/*", async ({ method, url }) => {
+  app.all("/v1/*", { config: { ability: "model.ask" } }, async ({ method, url }) => {
     throw notHere(method, url);
   });
 }

@@ -102,8 +102,7 @@ class SessionDesk {
   }
 
   async view(request: FastifyRequest, reply: FastifyReply): Promise<SessionView> {
-    const { caller } = request;
-    if (!caller) throw new PerchError("TOKEN_REFUSED", "nobody is logged in");
+    const caller = loggedIn(request.caller);
     reply.header("cache-control", "no-store");
     const secret = this.signIn.cookie.read(request);
     const login = secret === undefined ? undefined : this.signIn.sessions.find(secret);
@@ -166,9 +165,6 @@ class SessionDesk {
 }
 
 function loggedIn(caller: Caller | null): Caller {
-  if (caller?.session !== undefined) return caller;
-  throw new PerchError(
-    "REQUEST_INVALID",
-    "this is for who logged in with a password; a token has neither login nor password",
-  );
+  if (caller) return caller;
+  throw new PerchError("TOKEN_REFUSED", "nobody is logged in");
 }

@@ -27,14 +27,15 @@ export function systemRoutes(app: Api, { version, health, essential, metrics, ac
       ...access.guarded("health.read"),
       schema: described("system", "Whether every part does its work; 503 where one that is needed does not"),
     },
-    async (_request, reply) => {
+    async ({ caller }, reply) => {
       const parts = health();
       const missing = essential
         .filter((names) => names.every((name) => parts[name]?.state !== "ok"))
         .map((names) => names.join(" or "));
       const ready = missing.length === 0;
       reply.code(ready ? 200 : 503);
-      return { status: ready ? "ready" : "not ready", missing, version, parts };
+      const told = access.may(caller, "metrics.read") ? { parts } : {};
+      return { status: ready ? "ready" : "not ready", missing, version, ...told };
     },
   );
   app.get(
