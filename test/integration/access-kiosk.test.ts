@@ -15,6 +15,7 @@ import { Metrics } from "../../service/kernel/metrics.ts";
 import { accessFolder, wish } from "../support/access-served.ts";
 import { ServedAppliance } from "../support/appliance-served.ts";
 import { ScriptedEngine } from "../support/engine-fake.ts";
+import { tone } from "../support/engine-media.ts";
 import { until } from "../support/until.ts";
 
 /** All that a kiosk may ask; everything else is 403. The model's API is asked separately. */
@@ -28,10 +29,17 @@ const OPEN_TO_KIOSKS = [
 
 /** An engine with one slot that is asked in the API's own words; what the last message says is the question. */
 class RawEngine extends ScriptedEngine {
-  override ask(work: Prompt | RawRequest, signal: AbortSignal): Promise<Reply> {
+  override async ask(work: Prompt | RawRequest, signal: AbortSignal): Promise<Reply> {
     if (!isRaw(work)) return super.ask(work, signal);
-    const { messages } = JSON.parse(work.body) as { messages: { content: string }[] };
-    return super.ask({ question: messages.at(-1)?.content ?? "" }, signal);
+    const { messages } = JSON.parse(work.body) as { messages: { content: string | { text?: string }[] }[] };
+    const content = messages.at(-1)?.content ?? "";
+    if (typeof content === "string") return super.ask({ question: content }, signal);
+    // Of a clip what its upload gave as the prompt.
+    const [, prompt = ""] = /may occur: (.+)$/.exec(content.at(-1)?.text ?? "") ?? [];
+    const reply = await super.ask({ question: prompt }, signal);
+    const delta = { content: '{"words":"hum"}' };
+    await work.sink.take(`data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`);
+    return reply;
   }
 }
 
@@ -40,7 +48,7 @@ class GatewayBehindTokens {
   readonly engine = new RawEngine(1);
   private readonly shared = { clock: systemClock, logger: silentLogger, metrics: new Metrics() };
   private readonly tokens: Tokens;
-  private readonly inference: Inference;
+  readonly inference: Inference;
   private readonly app = Fastify({ forceCloseConnections: true });
   private url = "";
 
@@ -54,7 +62,7 @@ class GatewayBehindTokens {
     access.install(this.app);
     const running = { ladder: "scripted", levels: ["one"], level: "one", reason: undefined };
     this.app.register(gatewayRoutes, {
-      ...{ ...shared, inference: this.inference, guard: access.allow("model.ask") },
+      ...{ ...shared, data, inference: this.inference, guard: access.allow("model.ask") },
       running: () => running,
       image: () => engine.image,
     });
@@ -84,6 +92,18 @@ class GatewayBehindTokens {
       body: JSON.stringify({ model: "perch", messages: [{ role: "user", content }] }),
     });
     await response.text();
+  }
+
+  /** Has so many seconds of a tone written down, with a new token of that role; resolves to the status. */
+  async transcribe(role: Role, prompt: string, seconds: number): Promise<number> {
+    const { token } = this.tokens.create(wish({ role, name: prompt.replaceAll(" ", "-") }), Date.now());
+    const body = new FormData();
+    for (const [name, value] of Object.entries({ model: "perch", prompt })) body.append(name, value);
+    body.append("file", new Blob([tone(440, seconds) as Uint8Array<ArrayBuffer>]), "tone.wav");
+    const headers = { authorization: `Bearer ${token}` };
+    const response = await fetch(`${this.url}/v1/audio/transcriptions`, { method: "POST", headers, body });
+    await response.text();
+    return response.status;
   }
 }
 
@@ -133,6 +153,48 @@ describe("a kiosk's token", () => {
     }
     await Promise.all(asked);
     expect(gate.engine.history).toEqual(["under way", "kiosk", "program", "operator"]);
+  });
+
+  it("has the lane for one clip of a long sound: the others wait as a program does", async () => {
+    const gate = await GatewayBehindTokens.start();
+    const { history, asked } = gate.engine;
+    const waitFor = (begun: number, waiting: number) =>
+      until(() => history.length === begun && gate.waiting === waiting);
+    const over = [gate.transcribe("kiosk", "one long", 40)];
+    await waitFor(1, 0);
+    const program = gate.ask("api", "program");
+    await waitFor(1, 1);
+    over.push(gate.transcribe("kiosk", "other long", 40));
+    await waitFor(1, 2);
+    asked[0]?.answer();
+    // The other's first clip is with the engine; the program waits, and the second clip of the one.
+    await waitFor(2, 2);
+    const visitor = gate.ask("kiosk", "visitor");
+    const alarm = gate.inference.submit({
+      prompt: { question: "alarm" },
+      lane: "alarm",
+      deadline: systemClock.monotonic() + 60_000,
+    });
+    await waitFor(2, 4);
+    asked[0]?.answer();
+    for (let begun = 3; begun <= 6; begun += 1) {
+      await until(() => history.length === begun);
+      // The other's second clip has its place behind the one's before the next answer.
+      if (begun === 3) await waitFor(3, 4);
+      if (begun < 6) asked[0]?.answer();
+    }
+    expect(history).toEqual(["one long", "other long", "visitor", "alarm", "program", "one long"]);
+    const rest = Promise.all(over);
+    let statuses: number[] | undefined;
+    rest.then((all) => {
+      statuses = all;
+    });
+    await until(() => {
+      asked[0]?.answer();
+      return statuses !== undefined;
+    });
+    expect(statuses).toEqual([200, 200]);
+    await Promise.all([program, visitor, alarm]);
   });
 
   it("is for one kiosk: one that names none is not made, and opens nothing where somebody wrote it", async () => {
