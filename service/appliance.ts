@@ -33,6 +33,7 @@ import { Metrics } from "./kernel/metrics.ts";
 import type { Health, Part } from "./kernel/part.ts";
 import { MainPath } from "./main-path.ts";
 import { type ModelSide, modelSideOf } from "./model/model-side.ts";
+import { BackupSchedule } from "./record/backup-schedule.ts";
 import { Record as PerchRecord } from "./record/record.ts";
 import { type RunReport, runReport, TruthTally } from "./report.ts";
 
@@ -184,6 +185,7 @@ export class Appliance {
     const parts: Part[] = [
       this.changes,
       record,
+      new BackupSchedule({ ...shared, config: config.record.backups, backups: record.backups }),
       this.delivery,
       mainPath,
       ...this.model.parts,

@@ -33,8 +33,22 @@ export function loadForBoth(
 
 /** What no schema can say: names that have to exist and be unique, sources, conditions. */
 function crossChecks(config: Config): Issue[] {
-  return [...httpIssues(config), ...remoteIssues(config), ...feedIssues(config), ...watchIssues(config)];
+  return [
+    ...httpIssues(config),
+    ...remoteIssues(config),
+    ...recordIssues(config),
+    ...feedIssues(config),
+    ...watchIssues(config),
+  ];
 }
+
+function recordIssues({ record: { backups } }: Config): Issue[] {
+  if (backups.every === 0 || backups.every >= SHORTEST_BACKUPS) return [];
+  return [{ path: ["record", "backups", "every"], message: "must be 1h or longer, or 0s for no backups" }];
+}
+
+/** Ms between two backups. */
+const SHORTEST_BACKUPS = 3_600_000;
 
 function httpIssues({ http: { host, tls } }: Config): Issue[] {
   const path = ["http", "host"];

@@ -62,6 +62,7 @@ export const Backup = Type.Object(
   {
     id: Type.String(),
     at: Time("When it was asked for"),
+    scheduled: Type.Boolean({ description: "Made by record.backups; false where somebody asked for it." }),
     state: Type.Enum(["running", "done", "failed"]),
     progress: Type.Number({ minimum: 0, maximum: 1, description: "Estimated while it runs; 1 when done." }),
     bytes: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { description: "Null until it is done." }),

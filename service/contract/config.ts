@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { BackupConfig } from "./config-backups.ts";
 import { Feed } from "./config-feeds.ts";
 import { Governor } from "./config-governor.ts";
 import { RemoteConfig } from "./config-remote.ts";
@@ -102,6 +103,7 @@ export const RecordConfig = Type.Object(
       description: "Observations and ended events older than this are removed.",
     }),
     bytes: Size({ default: "2GB", description: "The database is kept under this by removing the oldest." }),
+    backups: BackupConfig,
   },
   { ...closed, default: {} },
 );

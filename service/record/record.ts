@@ -6,6 +6,7 @@ import { messageOf, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Metrics } from "../kernel/metrics.ts";
 import type { Health, Part } from "../kernel/part.ts";
+import type { Room } from "./backup-room.ts";
 import { Backups } from "./backups.ts";
 import type { Changes } from "./changes.ts";
 import { Commits } from "./commits.ts";
@@ -26,10 +27,13 @@ const RETENTION_PERIOD = 60_000;
 /** Pictures that may wait to be made smaller; further ones are left out. */
 const MOST_SHRINKING = 8;
 
+/** What bounds the record itself. */
+export type RecordLimits = Omit<RecordConfig, "backups">;
+
 interface Options {
   /** The data folder; created if it is not there. */
   readonly folder: string;
-  readonly config: RecordConfig;
+  readonly config: RecordLimits;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -185,9 +189,9 @@ export class Record implements Part {
     throw this.commits.trouble ?? new PerchError("DATA_UNWRITABLE", "the record is not open");
   }
 
-  private room(): { used: number; free: number } {
+  private room(): Room {
     const store = this.openStore();
-    return { used: store.bytes().used, free: store.diskFree() };
+    return { used: store.bytes().used, ...store.disk() };
   }
 
   private planRetention(ms: number): void {

@@ -18,7 +18,7 @@ const MOST_CHANGES = 200_000;
 const HEADROOM = 0.05;
 
 interface Options {
-  readonly config: RecordConfig;
+  readonly config: Pick<RecordConfig, "age" | "bytes">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The open database; undefined while there is none. */

@@ -88,8 +88,13 @@ export class Store {
 
   /** Bytes that the disk has left for this user. */
   diskFree(): number {
-    const { bavail, bsize } = statfsSync(this.folder);
-    return bavail * bsize;
+    return this.disk().free;
+  }
+
+  /** Bytes that the disk has, and has left for this user. */
+  disk(): { size: number; free: number } {
+    const { blocks, bavail, bsize } = statfsSync(this.folder);
+    return { size: blocks * bsize, free: bavail * bsize };
   }
 
   close(logger: Logger): void {

@@ -77,7 +77,7 @@ describe("backups", () => {
     db.exec("CREATE TABLE one (text TEXT); INSERT INTO one VALUES ('here')");
     db.close();
     const clock = new FakeClock();
-    const options = { folder: data, clock, logger: silentLogger, room: () => ({ used, free }) };
+    const options = { folder: data, clock, logger: silentLogger, room: () => ({ used, free, size: 1e12 }) };
     return { data, clock, backups: new Backups(options), again: () => new Backups(options) };
   };
 

@@ -2,11 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { RecordConfig } from "../../service/contract/config.ts";
 import type { Clock } from "../../service/kernel/clock.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import { Metrics } from "../../service/kernel/metrics.ts";
-import { Record } from "../../service/record/record.ts";
+import { Record, type RecordLimits } from "../../service/record/record.ts";
 import { FakeClock } from "./fake-clock.ts";
 
 /** A folder of this test's own, gone when the test is over. */
@@ -19,7 +18,7 @@ export async function testFolder(): Promise<string> {
 /** A record that has not started, with plenty of room unless told otherwise. */
 export function recordIn(
   folder: string,
-  over: Partial<RecordConfig> = {},
+  over: Partial<RecordLimits> = {},
   clock: Clock = new FakeClock(),
 ): Record {
   return new Record({
@@ -34,7 +33,7 @@ export function recordIn(
 /** A record at work, stopped when the test is over. */
 export async function openRecord(
   folder: string,
-  over?: Partial<RecordConfig>,
+  over?: Partial<RecordLimits>,
   clock?: Clock,
 ): Promise<Record> {
   const record = recordIn(folder, over, clock);

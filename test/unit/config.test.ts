@@ -66,7 +66,12 @@ describe("the configurations that come with Perch", () => {
 describe("a configuration that is loaded", () => {
   it("has times in ms, sizes in bytes and defaults at every depth", () => {
     const config = load({ feeds: [CAMERA, MICROPHONE], watches: [watch("feeds: [door]")] });
-    expect(config.record).toEqual({ thumbnail: 24_000, age: 30 * 86_400_000, bytes: 2e9 });
+    expect(config.record).toEqual({
+      thumbnail: 24_000,
+      age: 30 * 86_400_000,
+      bytes: 2e9,
+      backups: { every: 86_400_000, keep: 7 },
+    });
     expect(config.mqtt.broker).toEqual({ kind: "embedded", host: "127.0.0.1", port: 1883 });
     expect(config.feeds[0]?.gate).toEqual({
       kind: "motion",
@@ -95,6 +100,15 @@ describe("a configuration that is loaded", () => {
 });
 
 describe("what no schema can say", () => {
+  it("backups are made hourly at most, or never", () => {
+    const every = (text: string) => errors({ more: `record: { backups: { every: ${text} } }\n` });
+    for (const right of ["0s", "1h", "60m", "7d"]) expect([right, every(right)]).toEqual([right, []]);
+    for (const wrong of ["59m", "1s"])
+      expect(every(wrong)).toEqual([
+        expect.stringMatching(/record\.backups\.every = .*must be 1h or longer, or 0s for no backups$/),
+      ]);
+  });
+
   it("feeds of watches have to exist, and ids to be unique", () => {
     expect(
       errors({
