@@ -1,15 +1,23 @@
 import swagger from "@fastify/swagger";
 import { CHAPTERS, type Chapter } from "../contract/api.ts";
-import { publicSchema } from "../contract/json-schema.ts";
-import { type Ability, type Access, RIGHTS } from "./access/access.ts";
+import { schemaFragment } from "../contract/json-schema.ts";
+import type { Ability, Access } from "./access/access.ts";
+import type { SignIn } from "./access/sign-in.ts";
 import { type Described, docsPage } from "./docs/page.ts";
+import { accessOf, type Document, securitySchemes, withRefusals } from "./openapi-access.ts";
 import type { Api } from "./server.ts";
+
+interface Options {
+  readonly version: string;
+  readonly access: Access;
+  readonly signIn: SignIn;
+}
 
 /**
  * Describes every route that is added from now on, by the schemas that check it, as OpenAPI 3.1 at
  * /api/openapi.json. A route without a summary is not described.
  */
-export async function describeRoutes(app: Api, version: string): Promise<void> {
+export async function describeRoutes(app: Api, { version, access, signIn }: Options): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -20,21 +28,21 @@ export async function describeRoutes(app: Api, version: string): Promise<void> {
       },
       tags: Object.entries(CHAPTERS).map(([name, description]) => ({ name, description })),
       components: {
-        securitySchemes: {
-          token: {
-            type: "http",
-            scheme: "bearer",
-            description: "perch token create makes one; admin.token of the data folder is one.",
-          },
-        },
+        securitySchemes: securitySchemes(signIn.cookie.name),
       },
     },
     transform: ({ schema, url, route }) => {
       if (schema?.summary === undefined) return { schema: { hide: true }, url };
       const ability = (route.config as { ability?: Ability } | undefined)?.ability;
-      const { security, roles } = rightsOf(ability);
-      const description = [schema.description, roles].filter(Boolean).join(" ");
+      const open = ability !== undefined && access.isOpen(ability);
+      const { security, words } = accessOf(ability, route.method, open);
+      const description = [schema.description, words].filter(Boolean).join(" ");
       return { schema: { ...plain(schema), security, description }, url };
+    },
+    transformObject: (made) => {
+      if (!("openapiObject" in made)) return made.swaggerObject;
+      // The plug-in's types are those of every version of OpenAPI at once.
+      return withRefusals(made.openapiObject as Document) as typeof made.openapiObject;
     },
   });
 }
@@ -53,31 +61,16 @@ export function openApiRoute(app: Api, access: Access): void {
 function plain<T extends object>(schema: T): T {
   const parts = ["body", "querystring", "params", "headers"] as const;
   const given = schema as Partial<Record<(typeof parts)[number] | "response", object>>;
-  const cleaned = parts.flatMap((part) => (given[part] ? [[part, fragment(given[part])]] : []));
+  const cleaned = parts.flatMap((part) => (given[part] ? [[part, schemaFragment(given[part])]] : []));
   const response = Object.entries(given.response ?? {}).map(([status, of]) => [
     status,
-    fragment(of as object),
+    schemaFragment(of as object),
   ]);
   return {
     ...schema,
     ...Object.fromEntries(cleaned),
     ...(given.response && { response: Object.fromEntries(response) }),
   };
-}
-
-function fragment(schema: object): object {
-  const { $schema: _schema, title: _title, ...rest } = publicSchema(schema, "") as Record<string, unknown>;
-  return rest;
-}
-
-function rightsOf(ability: Ability | undefined): {
-  security: readonly { readonly [scheme: string]: readonly string[] }[];
-  roles?: string;
-} {
-  if (ability === undefined) return { security: [] };
-  const { roles, openOnLoopback } = RIGHTS[ability];
-  const local = openOnLoopback ? "; without a token from the box itself, where it listens there only" : "";
-  return { security: [{ token: [] }], roles: `Roles: ${roles.join(", ")}${local}.` };
 }
 
 /** What a route says of itself in the API's description. */

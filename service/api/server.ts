@@ -153,20 +153,8 @@ export class ApiServer implements Part {
   }
 
   private async routes(tls: ServerTls | undefined): Promise<Api> {
-    const {
-      access,
-      audit,
-      feeds,
-      watches,
-      system,
-      gateway,
-      microphones,
-      record,
-      data,
-      version,
-      clock,
-      logger,
-    } = this.options;
+    const { access, audit, feeds, watches, system, gateway, microphones, record, data, clock, logger } =
+      this.options;
     // Its types tell http from https; nothing here does.
     const app = Fastify({
       forceCloseConnections: true,
@@ -189,7 +177,7 @@ export class ApiServer implements Part {
     app.setNotFoundHandler((_request, reply) => {
       reply.code(404).send({ error: "there is nothing at this address" });
     });
-    await describeRoutes(app, version);
+    await describeRoutes(app, this.options);
     systemRoutes(app, this.options);
     governorRoutes(app, this.options);
     sessionRoutes(app, this.options);

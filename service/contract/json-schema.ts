@@ -15,6 +15,12 @@ export function publicSchema(schema: object, title: string): object {
   };
 }
 
+/** The same as a part of a larger document, which has its own title and dialect. */
+export function schemaFragment(schema: object): object {
+  const { $schema: _schema, title: _title, ...rest } = publicSchema(schema, "") as Record<string, unknown>;
+  return rest;
+}
+
 function cleaned(node: Json): Json {
   if (Array.isArray(node)) return node.map(cleaned);
   if (typeof node !== "object" || node === null) return node;

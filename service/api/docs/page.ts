@@ -15,7 +15,8 @@ interface Operation {
   readonly tags?: readonly string[];
   readonly summary?: string;
   readonly description?: string;
-  readonly security?: readonly object[];
+  /** Each names what has to be shown together. */
+  readonly security?: readonly { readonly [scheme: string]: unknown }[];
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content?: Content };
   readonly responses?: Readonly<
@@ -63,6 +64,8 @@ export function docsPage({ info, tags = [], paths = {} }: Described): string {
 <p>Most of it needs a token. <code>perch token create</code> makes one for a role; keep it in a file for curl:</p>
 <pre>(umask 077; printf 'Authorization: Bearer ' &gt; header.txt
  perch token create --name line-3 --role operator &gt;&gt; header.txt)</pre>
+<p>A page in a browser uses its login instead: the cookie that <code>POST /api/session</code> sets, and for everything but
+GET and HEAD the header <code>x-csrf-token</code> with <code>csrf</code> of its answer.</p>
 ${chapters.map(chapterText).join("\n")}
 </main></div></body></html>
 `;
@@ -142,7 +145,7 @@ function table(rows: readonly Row[]): string {
 
 function curlOf({ method, path, operation }: Entry, body: Schema | undefined): string {
   const words = ["curl -s"];
-  if ((operation.security?.length ?? 0) > 0) words.push("-H @header.txt");
+  words.push(...shownTo(operation));
   if (method !== "get" && !(method === "post" && body)) words.push(`-X ${method.toUpperCase()}`);
   const address = path.replace(/\{(\w+)\}/g, (_, name: string) => name.toUpperCase());
   words.push(`http://127.0.0.1:8473${address}`);
@@ -150,6 +153,14 @@ function curlOf({ method, path, operation }: Entry, body: Schema | undefined): s
   if (!body) return words.join(" ");
   const text = JSON.stringify(exampleOf(body), null, 2).replaceAll("'", "'\\''");
   return `${words.join(" ")} \\\n  -H 'Content-Type: application/json' -d '${text}'`;
+}
+
+/** What curl shows: a token where that counts, else a login. */
+function shownTo({ security = [] }: Operation): string[] {
+  if (security.some(({ token }) => token !== undefined)) return ["-H @header.txt"];
+  const [login] = security;
+  if (!login) return [];
+  return ["-b cookies.txt", ...(login.csrf === undefined ? [] : ["-H 'x-csrf-token: CSRF'"])];
 }
 
 const methodText = (method: string): string =>

@@ -77,11 +77,15 @@ export function accountRoutes(app: Api, { signIn, access, audit, clock }: Option
     "/api/accounts/:name",
     {
       ...guarded,
-      schema: { ...described("access", "Remove an account; its logins end"), params },
+      schema: {
+        ...described("access", "Remove an account; its logins end"),
+        params,
+        response: { 204: Type.Null() },
+      },
     },
     async ({ caller, params: { name } }, reply) => {
       audit.change(changer(caller), `account remove ${name}`, () => accounts.remove(name));
-      return reply.code(204).send();
+      return reply.code(204).send(null);
     },
   );
 }

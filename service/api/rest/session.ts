@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import Type from "typebox";
 import type { Caller } from "../../contract/access.ts";
 import { LoginRequest, PasswordChange, SessionView, SetupRequest } from "../../contract/accounts.ts";
+import { Refusal } from "../../contract/api.ts";
 import { iso } from "../../kernel/clock.ts";
 import { PerchError } from "../../kernel/errors.ts";
 import { type Access, changer, later } from "../access/access.ts";
@@ -17,6 +19,12 @@ interface Options {
   readonly audit: Audit;
 }
 
+/** The same with the cookie, which is a header of the answer. */
+const EnteredView = Type.Object(SessionView.properties, {
+  headers: { "set-cookie": { type: "string", description: "The cookie of the login." } },
+});
+const Refused = Type.Object(Refusal.properties, { description: "The name or the password is wrong." });
+
 /** Logging in and out, who one is, and one's own password. */
 export function sessionRoutes(app: Api, { signIn, access, audit }: Options): void {
   const desk = new SessionDesk(signIn, audit);
@@ -27,7 +35,7 @@ export function sessionRoutes(app: Api, { signIn, access, audit }: Options): voi
       schema: {
         ...described("access", "Log in: sets the cookie of the login"),
         body: LoginRequest,
-        response: { 200: SessionView },
+        response: { 200: EnteredView, 401: Refused },
       },
     },
     (request, reply) => desk.login(request, reply, request.body),
@@ -44,9 +52,12 @@ export function sessionRoutes(app: Api, { signIn, access, audit }: Options): voi
     "/api/session",
     {
       ...access.guarded("session.change"),
-      schema: described("access", "Log out"),
+      schema: { ...described("access", "Log out"), response: { 204: Type.Null() } },
     },
-    (request, reply) => desk.logout(request, reply),
+    async (request, reply) => {
+      desk.logout(request, reply);
+      return reply.code(204).send(null);
+    },
   );
   app.put(
     "/api/session/password",
@@ -55,7 +66,7 @@ export function sessionRoutes(app: Api, { signIn, access, audit }: Options): voi
       schema: {
         ...described("access", "A new password of one's own; one's other logins end"),
         body: PasswordChange,
-        response: { 200: SessionView },
+        response: { 200: EnteredView },
       },
     },
     (request, reply) => desk.changePassword(request, reply, request.body),
@@ -67,7 +78,7 @@ export function sessionRoutes(app: Api, { signIn, access, audit }: Options): voi
       schema: {
         ...described("access", "Make the first admin, with the link that the service printed, and log in"),
         body: SetupRequest,
-        response: { 200: SessionView },
+        response: { 200: EnteredView },
       },
     },
     (request, reply) => desk.setUp(request, reply, request.body),
@@ -114,13 +125,12 @@ class SessionDesk {
     };
   }
 
-  async logout(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  logout(request: FastifyRequest, reply: FastifyReply): void {
     const { name } = loggedIn(request.caller);
     const { sessions, cookie } = this.signIn;
     sessions.end(...sessions.of(name).filter(({ id }) => id === request.caller?.session));
     cookie.clear(reply);
     this.audit.change(changer(request.caller), "log out", () => undefined);
-    return reply.code(204).send();
   }
 
   async changePassword(
