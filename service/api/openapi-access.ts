@@ -1,6 +1,6 @@
 import { Refusal } from "../contract/api.ts";
 import { schemaFragment } from "../contract/json-schema.ts";
-import { type Ability, RIGHTS, type Right } from "./access/access.ts";
+import { type Ability, RIGHTS, type Right } from "./access/rights.ts";
 
 /** How a request may show who sends it: all that one of these names, together. */
 type Way = { readonly [scheme: string]: readonly [] };

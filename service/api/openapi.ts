@@ -1,7 +1,8 @@
 import swagger from "@fastify/swagger";
 import { CHAPTERS, type Chapter } from "../contract/api.ts";
 import { schemaFragment } from "../contract/json-schema.ts";
-import type { Ability, Access } from "./access/access.ts";
+import type { Access } from "./access/access.ts";
+import type { Ability } from "./access/rights.ts";
 import type { SignIn } from "./access/sign-in.ts";
 import { type Described, docsPage } from "./docs/page.ts";
 import { accessOf, type Document, securitySchemes, withRefusals } from "./openapi-access.ts";
