@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
+import { BACKUP_HELP } from "./cli/backup-usage.ts";
 import { GOVERNOR_HELP } from "./cli/governor-usage.ts";
 import { MODELS_HELP } from "./cli/models-usage.ts";
 import { SIMULATE_HELP, withLivePort } from "./cli/simulate-usage.ts";
@@ -85,6 +86,11 @@ async function main(argv: string[]): Promise<number> {
       const { user } = await import("./cli/user.ts");
       return user({ ...values, words: positionals, config: configFile(values.config) });
     }
+    case "backup": {
+      const { values, positionals } = parse(rest, { config: text, out: text, json: flag }, 3);
+      const { backup } = await import("./cli/backup.ts");
+      return backup({ ...values, words: positionals, config: configFile(values.config) });
+    }
     case "health": {
       const { values } = parse(rest, { config: text, live: flag, json: flag }, 0);
       const { health } = await import("./cli/health.ts");
@@ -138,6 +144,7 @@ function help(verb = ""): number {
     governor: GOVERNOR_HELP,
     token: TOKEN_HELP,
     user: USER_HELP,
+    backup: BACKUP_HELP,
   };
   process.stdout.write(own[verb] ?? HELP);
   return 0;

@@ -33,7 +33,7 @@ export class FileProgress implements Reporter {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  progress({ file, bytes }: LadderFile, done: number): void {
+  progress({ file, bytes }: Pick<LadderFile, "file" | "bytes">, done: number): void {
     const at = this.now();
     if (file !== this.file || done < this.done) this.begin(file, at);
     this.done = done;

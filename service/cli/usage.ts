@@ -36,6 +36,8 @@ Usage: perch <verb> [options]
         Who may ask the service for what, beyond this box's administrator: perch token --help.
   user add|list|password|remove [NAME]
         Who may log in with name and password: perch user --help.
+  backup create|list|fetch|remove|restore
+        Copies of the record: made, brought to another disk, put back: perch backup --help.
   health [--live] [--json] [--config F]
         Whether the running service does its work: exit 0, or 1 with what does not. --live: only
         whether it runs.

@@ -6,6 +6,7 @@ import type { Logger } from "../kernel/logger.ts";
 import { type Copying, copyDatabase } from "./backup-copying.ts";
 import { BackupRoom, megabytes, type Room } from "./backup-room.ts";
 import { BackupShelf, type Kept } from "./backup-shelf.ts";
+import { tidyRestoring } from "./restoring.ts";
 
 /** Backups that were asked for and are kept; a new one takes the place of the oldest. */
 const MOST = 5;
@@ -48,6 +49,7 @@ export class Backups {
   /** Removes what an earlier run left unfinished. */
   tidy(): void {
     try {
+      tidyRestoring(this.options.folder);
       this.shelf.tidy();
     } catch (error) {
       this.options.logger.warn({ part: "backups" }, `data/backups cannot be tidied: ${messageOf(error)}`);
