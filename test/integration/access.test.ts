@@ -186,6 +186,20 @@ describe("an address that shows wrong tokens", () => {
   });
 });
 
+describe("a route that says nobody may use it, nor everybody", () => {
+  it("cannot be added", async () => {
+    const data = await accessFolder();
+    const app = Fastify();
+    onTestFinished(() => app.close());
+    const shared = { clock: new FakeClock(), logger: silentLogger, lan: false, names: [] };
+    const access = new Access({ ...shared, admin: new AdminToken(data), tokens: new Tokens(data) });
+    access.install(app);
+    app.get("/open", { config: { open: true } }, async () => "");
+    app.get("/guarded", access.guarded("health.read"), async () => "");
+    expect(() => app.get("/forgotten", async () => "")).toThrow("GET /forgotten is nobody's");
+  });
+});
+
 describe("a part of the API with a form of its own", () => {
   it("answers refusals in that form, from its error handler", async () => {
     const data = await accessFolder();

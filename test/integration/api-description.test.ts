@@ -4,6 +4,7 @@ import { Agent, fetch as fetchWith } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Accounts } from "../../service/api/access/accounts.ts";
 import { Passwords } from "../../service/api/access/passwords.ts";
+import { packageRoot } from "../../service/kernel/paths.ts";
 import { Served } from "../support/access-served.ts";
 import { ServedAppliance } from "../support/appliance-served.ts";
 import { Browser, PASSWORD } from "../support/browser.ts";
@@ -146,6 +147,19 @@ beforeAll(async () => {
 afterAll(() => box.dispose());
 
 describe("each operation of the whole service", () => {
+  it("that takes everybody is named on the page on access", async () => {
+    const open = operationsOf(await documentOf(box)).filter(
+      ({ operation }) => operation.security.length === 0,
+    );
+    const page = readFileSync(join(packageRoot, "docs/access.md"), "utf8");
+    const named = /Without any ability answer (.*)\. `\/docs`/.exec(page)?.[1] ?? "";
+    // Pages are not described.
+    const told = [...named.matchAll(/`([A-Z]+ \S+)`/g)].map(([, one]) => one);
+    expect(
+      [...open.map(({ method, path }) => `${method} ${path}`), "GET /login", "GET /setup"].sort(),
+    ).toEqual(told.sort());
+  });
+
   it("takes what its description says, and nothing else", async () => {
     const accounts = new Accounts(box.data, new Passwords());
     await accounts.create({ name: "anna", role: "admin", password: PASSWORD, by: "a test" }, Date.now());
