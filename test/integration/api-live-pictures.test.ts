@@ -17,12 +17,13 @@ const plain = new LiveViews(systemClock);
 /** How the next viewer is served. */
 let views = plain;
 let interval = 0;
+let allowed = true;
 const server = createServer((_, response) => {
   const pictures = {
     newest: () => latest.newest("camera"),
     onPicture: (callback: () => void) => latest.onPicture("camera", callback),
   };
-  views.show(response, pictures, interval);
+  views.show(response, pictures, { interval, allowed: () => allowed });
 });
 const connections = () =>
   new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
@@ -41,6 +42,7 @@ beforeEach(async () => {
 afterEach(async () => {
   views = plain;
   interval = 0;
+  allowed = true;
   server.closeAllConnections();
   server.close();
   await once(server, "close");
@@ -107,6 +109,25 @@ describe("somebody who looks at live pictures", () => {
     await until(() => numbers(text).length === 3);
     expect(numbers(text)).toEqual([1, 3, 4]);
     steady.destroy();
+  });
+
+  it("is dropped within 15 s when its token or login does not count any more", async () => {
+    views = new LiveViews(clock);
+    shoot(1);
+    const one = await viewer();
+    let text = "";
+    one.on("data", (piece: Buffer) => {
+      text += piece.toString("latin1");
+    });
+    await until(() => numbers(text).length === 1);
+    clock.advance(15_000);
+    shoot(2);
+    await until(() => numbers(text).length === 2);
+    allowed = false;
+    clock.advance(15_000);
+    shoot(3);
+    await until(async () => (await connections()) === 0);
+    expect(numbers(text)).toEqual([1, 2]);
   });
 
   it("is refused where sixteen look already, until one of them goes", async () => {

@@ -107,7 +107,9 @@ export function feedRoutes(app: Api, { feeds, access, audit, clock }: Options): 
         querystring: LiveQuery,
       },
     },
-    async ({ params: { id }, query: { fps } }, reply) => {
+    async (request, reply) => {
+      const { id } = request.params;
+      const { fps } = request.query;
       // Says why there is none before a stream begins.
       feeds.picture(id);
       views.refuseMore();
@@ -116,7 +118,10 @@ export function feedRoutes(app: Api, { feeds, access, audit, clock }: Options): 
         newest: () => feeds.newest(id),
         onPicture: (callback: () => void) => feeds.onPicture(id, callback),
       };
-      views.show(reply.raw, pictures, fps === undefined ? 0 : 1000 / fps);
+      views.show(reply.raw, pictures, {
+        interval: fps === undefined ? 0 : 1000 / fps,
+        allowed: () => access.still(request),
+      });
     },
   );
 }

@@ -8,6 +8,8 @@ import { ON_EVERY_ANSWER } from "../security-headers.ts";
 const MOST_VIEWERS = 16;
 /** Ms that a viewer may take for one picture before it is given up. */
 const PATIENCE = 30_000;
+/** Ms after which it is asked again whether a viewer may still look. */
+const TRUST = 15_000;
 const BOUNDARY = "picture";
 
 /** The pictures of one camera. */
@@ -15,6 +17,14 @@ export interface Pictures {
   newest(): Picture | undefined;
   /** Calls back with each new one, until the returned function is called. */
   onPicture(callback: () => void): () => void;
+}
+
+/** How one of them is shown. */
+export interface Viewing {
+  /** Least ms between two pictures. */
+  readonly interval: number;
+  /** Whether whoever asked may still look. */
+  readonly allowed: () => boolean;
 }
 
 /** Everybody who looks at live pictures. */
@@ -35,10 +45,10 @@ export class LiveViews {
     );
   }
 
-  /** Sends pictures until the viewer goes, or takes one for too long. `interval`: least ms between two. */
-  show(to: ServerResponse, pictures: Pictures, interval: number): void {
+  /** Sends pictures until the viewer goes, takes one for too long, or may look no more. */
+  show(to: ServerResponse, pictures: Pictures, viewing: Viewing): void {
     this.count += 1;
-    const view = new View(to, pictures, { interval, clock: this.clock, patience: this.patience });
+    const view = new View(to, pictures, { ...viewing, clock: this.clock, patience: this.patience });
     to.once("close", () => {
       this.count -= 1;
       view.end();
@@ -47,8 +57,7 @@ export class LiveViews {
   }
 }
 
-interface Terms {
-  readonly interval: number;
+interface Terms extends Viewing {
   readonly patience: number;
   readonly clock: Clock;
 }
@@ -62,6 +71,8 @@ class View {
   /** When the next one may go, monotonic ms. */
   private due = Number.NEGATIVE_INFINITY;
   private full = false;
+  /** Until when it may look unasked, monotonic ms. */
+  private trusted: number;
   private forgetPictures: () => void = () => undefined;
   private forgetTimer: () => void = () => undefined;
 
@@ -69,7 +80,9 @@ class View {
     private readonly to: ServerResponse,
     private readonly pictures: Pictures,
     private readonly terms: Terms,
-  ) {}
+  ) {
+    this.trusted = terms.clock.monotonic() + TRUST;
+  }
 
   begin(): void {
     this.to.writeHead(200, {
@@ -99,6 +112,13 @@ class View {
     const picture = this.pictures.newest();
     if (this.full || this.to.destroyed || !picture || picture === this.shown) return;
     const now = clock.monotonic();
+    if (now >= this.trusted) {
+      if (!this.terms.allowed()) {
+        this.to.destroy();
+        return;
+      }
+      this.trusted = now + TRUST;
+    }
     if (now < this.due) {
       this.forgetTimer();
       this.forgetTimer = clock.after(this.due - now, () => this.offer());
