@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ServedAppliance } from "../support/appliance-served.ts";
 import { picture } from "../support/engine-media.ts";
 import { type Described, valuesOf } from "../support/fuzz-described.ts";
+import { Leaks } from "../support/leaks.ts";
 import { CELL_FEEDS, SCENE_WATCH, SOUND_WATCH } from "../support/perch.ts";
 
 /** Requests; PERCH_FUZZ sets another number. */
@@ -86,39 +87,46 @@ const anyRequest = () =>
   });
 
 describe("the box's own API", () => {
-  it("answers anything that its description allows, and anything else, without a fault of its own", async () => {
-    expect(operations.length).toBeGreaterThan(30);
-    const seen = new Map<number, number>();
-    await fc.assert(
-      fc.asyncProperty(anyRequest(), async ({ method, path, query, body, raw }) => {
-        const asked = Object.entries(query).filter(([, value]) => value !== undefined);
-        const search = new URLSearchParams(
-          asked.map(([key, value]): [string, string] => [key, String(value)]),
-        );
-        const sent =
-          method === "GET" ? undefined : (raw ?? (body === undefined ? undefined : JSON.stringify(body)));
-        const response = await fetch(`${perch.url}${path}?${search}`, {
-          method,
-          headers: {
-            authorization: `Bearer ${perch.token("admin")}`,
-            ...(sent !== undefined && { "content-type": "application/json" }),
-          },
-          ...(sent !== undefined && { body: sent }),
-        });
-        const text = await response.text();
-        seen.set(response.status, (seen.get(response.status) ?? 0) + 1);
-        // A camera that was switched off, and a password that is hashed elsewhere, are no faults of the service.
-        if (response.status >= 500)
-          expect([response.status, text]).toEqual([503, expect.stringContaining('"error"')]);
-        if (response.status >= 400)
-          expect(JSON.parse(text)).toMatchObject({ error: expect.stringMatching(/\S/) });
-      }),
-      { numRuns: RUNS },
-    );
-    // Or it would only have shown that everything is refused.
-    expect(seen.get(200) ?? 0).toBeGreaterThan(RUNS / 20);
-    expect(seen.get(400) ?? 0).toBeGreaterThan(0);
-    const parts = Object.entries(perch.health()).filter(([name]) => name !== "changes" && name !== "feeds");
-    expect(parts.filter(([, { state }]) => state !== "ok")).toEqual([]);
-  });
+  it(
+    "answers anything that its description allows, and anything else, without a fault of its own",
+    async () => {
+      expect(operations.length).toBeGreaterThan(30);
+      const seen = new Map<number, number>();
+      const leaks = new Leaks(RUNS);
+      await fc.assert(
+        fc.asyncProperty(anyRequest(), async ({ method, path, query, body, raw }) => {
+          const asked = Object.entries(query).filter(([, value]) => value !== undefined);
+          const search = new URLSearchParams(
+            asked.map(([key, value]): [string, string] => [key, String(value)]),
+          );
+          const sent =
+            method === "GET" ? undefined : (raw ?? (body === undefined ? undefined : JSON.stringify(body)));
+          const response = await fetch(`${perch.url}${path}?${search}`, {
+            method,
+            headers: {
+              authorization: `Bearer ${perch.token("admin")}`,
+              ...(sent !== undefined && { "content-type": "application/json" }),
+            },
+            ...(sent !== undefined && { body: sent }),
+          });
+          const text = await response.text();
+          seen.set(response.status, (seen.get(response.status) ?? 0) + 1);
+          // A camera that was switched off, and a password that is hashed elsewhere, are no faults of the service.
+          if (response.status >= 500)
+            expect([response.status, text]).toEqual([503, expect.stringContaining('"error"')]);
+          if (response.status >= 400)
+            expect(JSON.parse(text)).toMatchObject({ error: expect.stringMatching(/\S/) });
+          leaks.note();
+        }),
+        { numRuns: RUNS },
+      );
+      // Or it would only have shown that everything is refused.
+      expect(seen.get(200) ?? 0).toBeGreaterThan(RUNS / 20);
+      expect(seen.get(400) ?? 0).toBeGreaterThan(0);
+      const parts = Object.entries(perch.health()).filter(([name]) => name !== "changes" && name !== "feeds");
+      expect(parts.filter(([, { state }]) => state !== "ok")).toEqual([]);
+      await leaks.expectNone();
+    },
+    60_000 + RUNS * 100,
+  );
 });

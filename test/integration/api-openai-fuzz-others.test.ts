@@ -4,6 +4,7 @@ import { isObject } from "../../service/kernel/config-schema.ts";
 import { ServedGateway } from "../support/api-openai.ts";
 import { picture, tone } from "../support/engine-media.ts";
 import { mostly, schema, words } from "../support/fuzz.ts";
+import { Leaks } from "../support/leaks.ts";
 
 /** Requests of each kind; PERCH_FUZZ sets another number. */
 const RUNS = Math.ceil(Number(process.env.PERCH_FUZZ ?? 400) / 4);
@@ -142,6 +143,7 @@ const form = fc
   });
 
 describe("any request in other words", () => {
+  const enginePid = () => served.engine.pid ?? 0;
   const judge = async (given: Response, keys: readonly string[]) => {
     const text = await given.text();
     expect(text).not.toMatch(/\.gguf|went wrong in Perch/);
@@ -158,18 +160,23 @@ describe("any request in other words", () => {
   ] as const)(
     `%s: is answered or refused as wrong, and the engine lives (${RUNS} of them)`,
     async (path, body, keys) => {
+      const leaks = new Leaks(RUNS, enginePid);
       await fc.assert(
         fc.asyncProperty(
           fc.oneof(
             { weight: 20, arbitrary: body as fc.Arbitrary<unknown> },
             { weight: 1, arbitrary: fc.jsonValue() },
           ),
-          async (given) => judge(await served.post(JSON.stringify(given) ?? "null", {}, path), keys),
+          async (given) => {
+            await judge(await served.post(JSON.stringify(given) ?? "null", {}, path), keys);
+            leaks.note();
+          },
         ),
         { numRuns: RUNS, ...seed },
       );
       expect(await served.bench.metrics.total(served.bench.metrics.restarts)).toBe(0);
       expect(served.inference.health().detail).toEqual({ waiting: 0, underWay: 0 });
+      await leaks.expectNone();
     },
     60_000 + RUNS * 200,
   );
@@ -178,13 +185,16 @@ describe("any request in other words", () => {
     `a form is answered or refused as wrong (${RUNS} of them)`,
     async () => {
       const headers = { "content-type": "multipart/form-data; boundary=x" };
+      const leaks = new Leaks(RUNS, enginePid);
       await fc.assert(
-        fc.asyncProperty(form, async (given) =>
-          judge(await served.post(given, headers, "/v1/audio/transcriptions"), OPENAI),
-        ),
+        fc.asyncProperty(form, async (given) => {
+          await judge(await served.post(given, headers, "/v1/audio/transcriptions"), OPENAI);
+          leaks.note();
+        }),
         { numRuns: RUNS, ...seed },
       );
       expect(await served.bench.metrics.total(served.bench.metrics.restarts)).toBe(0);
+      await leaks.expectNone();
     },
     60_000 + RUNS * 200,
   );

@@ -4,6 +4,7 @@ import { isObject } from "../../service/kernel/config-schema.ts";
 import { ServedGateway } from "../support/api-openai.ts";
 import { picture, tone } from "../support/engine-media.ts";
 import { mostly, schema, words } from "../support/fuzz.ts";
+import { Leaks } from "../support/leaks.ts";
 
 /** Requests; PERCH_FUZZ sets another number. */
 const RUNS = Number(process.env.PERCH_FUZZ ?? 400);
@@ -121,6 +122,7 @@ describe("any request", () => {
   it(
     `is answered or refused as wrong, and the engine lives (${RUNS} of them)`,
     async () => {
+      const leaks = new Leaks(RUNS, () => served.engine.pid ?? 0);
       await fc.assert(
         fc.asyncProperty(
           fc.oneof({ weight: 20, arbitrary: body }, { weight: 1, arbitrary: fc.jsonValue() }),
@@ -137,12 +139,14 @@ describe("any request", () => {
               ]);
             }
             expect(text).not.toMatch(/data: \{"error":\{"message":"(?!the model did not write)|\.gguf/);
+            leaks.note();
           },
         ),
         { numRuns: RUNS, ...(process.env.PERCH_SEED && { seed: Number(process.env.PERCH_SEED) }) },
       );
       expect(await served.bench.metrics.total(served.bench.metrics.restarts)).toBe(0);
       expect(served.inference.health().detail).toEqual({ waiting: 0, underWay: 0 });
+      await leaks.expectNone();
     },
     60_000 + RUNS * 200,
   );
