@@ -20,6 +20,10 @@ describe("the page about the API", () => {
       expect(page).toContain(
         `<span class="method ${method}">${method.toUpperCase()}</span><span class="path">${path}</span>`,
       );
+    const session = "http://127.0.0.1:8473/api/session";
+    expect(page).toContain(`curl -s -c cookies.txt ${session} `);
+    expect(page).toContain(`curl -s -b cookies.txt -H &#39;x-csrf-token: CSRF&#39; -X DELETE ${session}<`);
+    expect(page).toContain(`curl -s -H @header.txt ${session}<`);
     const ids = new Set([...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
     expect(ids.size).toBe([...page.matchAll(/ id="/g)].length);
     for (const [, to] of page.matchAll(/href="#([^"]+)"/g)) expect(ids).toContain(to);

@@ -6,18 +6,15 @@ import { Tokens } from "../../service/api/access/tokens.ts";
 import { messageOf } from "../../service/kernel/errors.ts";
 import { FileLock } from "../../service/kernel/file-lock.ts";
 
-// Changes accounts and tokens of a data folder as it is told, line by line, and says of each what came of it.
-const [data = ""] = process.argv.slice(2);
-const accounts = new Accounts(data, new Passwords());
-const tokens = new Tokens(data);
-
-async function change([what, name = ""]: string[]): Promise<unknown> {
+// Changes accounts and tokens of data folders as it is told, line by line, and says of each what came of it.
+async function change([data = "", what, name = ""]: string[]): Promise<unknown> {
+  const accounts = new Accounts(data, new Passwords());
   if (what === "remove") return accounts.remove(name);
   if (what === "demote") return accounts.change(name, { role: "viewer" });
   if (what === "password") return accounts.change(name, { password: `correct horse battery ${name}` });
   // For good: it hangs in the middle of a change.
   if (what === "hang") return FileLock.take(join(data, "accounts/lock"), "the accounts");
-  return tokens.create({ name, role: "viewer", by: "a test", expires: null }, Date.now());
+  return new Tokens(data).create({ name, role: "viewer", by: "a test", expires: null }, Date.now());
 }
 
 const lines = createInterface({ input: process.stdin });

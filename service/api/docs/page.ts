@@ -20,7 +20,7 @@ interface Operation {
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content?: Content };
   readonly responses?: Readonly<
-    Record<string, { readonly description?: string; readonly content?: Content }>
+    Record<string, { readonly description?: string; readonly content?: Content; readonly headers?: object }>
   >;
 }
 
@@ -155,11 +155,12 @@ function curlOf({ method, path, operation }: Entry, body: Schema | undefined): s
   return `${words.join(" ")} \\\n  -H 'Content-Type: application/json' -d '${text}'`;
 }
 
-/** What curl shows: a token where that counts, else a login. */
-function shownTo({ security = [] }: Operation): string[] {
+/** What curl shows: a token where that counts, else a login, which it keeps where one begins. */
+function shownTo({ security = [], responses = {} }: Operation): string[] {
   if (security.some(({ token }) => token !== undefined)) return ["-H @header.txt"];
   const [login] = security;
-  if (!login) return [];
+  const begins = Object.values(responses).some(({ headers }) => headers && "set-cookie" in headers);
+  if (!login) return begins ? ["-c cookies.txt"] : [];
   return ["-b cookies.txt", ...(login.csrf === undefined ? [] : ["-H 'x-csrf-token: CSRF'"])];
 }
 
