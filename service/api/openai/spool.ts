@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir, rm, statfs } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -139,10 +138,51 @@ function parserOf(headers: FastifyRequest["headers"]): BusboyInstance {
   }
 }
 
+/** Resolves to the file's bytes. Where the disk fails, the rest is read and dropped: whoever still sends could not be told. */
 async function written(file: BusboyFileStream, path: string): Promise<number> {
-  await pipeline(file, createWriteStream(path, { flags: "wx", mode: 0o600 }));
+  await pipeline(file, async (pieces: AsyncIterable<Buffer>) => {
+    const kept = await Keeping.begin(path);
+    try {
+      for await (const piece of pieces) await kept.add(piece);
+    } finally {
+      await kept.end();
+    }
+    kept.refuseUnlessWhole();
+  });
   if (file.truncated) throw tooLarge();
   return file.bytesRead;
+}
+
+/** A file that is written until the disk fails. */
+class Keeping {
+  private constructor(
+    private readonly file: FileHandle | undefined,
+    private fault: unknown,
+  ) {}
+
+  static begin(path: string): Promise<Keeping> {
+    return open(path, "wx", 0o600).then(
+      (file) => new Keeping(file, undefined),
+      (fault: unknown) => new Keeping(undefined, fault),
+    );
+  }
+
+  async add(piece: Buffer): Promise<void> {
+    if (this.fault !== undefined) return;
+    await this.file?.appendFile(piece).catch((fault: unknown) => this.fail(fault));
+  }
+
+  async end(): Promise<void> {
+    await this.file?.close().catch((fault: unknown) => this.fail(fault));
+  }
+
+  refuseUnlessWhole(): void {
+    if (this.fault !== undefined) throw this.fault;
+  }
+
+  private fail(fault: unknown): void {
+    this.fault ??= fault;
+  }
 }
 
 const tooLarge = (): OpenAiFault =>
