@@ -10,6 +10,7 @@ import { USER_HELP } from "./cli/user-usage.ts";
 import { isPerchError, messageOf } from "./kernel/errors.ts";
 
 const text = { type: "string" } as const;
+const several = { type: "string", multiple: true } as const;
 const flag = { type: "boolean" } as const;
 
 /** Runs one verb, loading no more than it needs. Resolves to the exit code: 0 well, 1 a fault that was told, 2 a wrong command line. */
@@ -36,7 +37,7 @@ async function main(argv: string[]): Promise<number> {
     case "ask": {
       const { values, positionals } = parse(
         rest,
-        { config: text, image: { ...text, multiple: true }, audio: text, schema: text },
+        { config: text, image: several, audio: text, feed: several, schema: text },
         1,
       );
       const [question] = positionals;
@@ -48,8 +49,9 @@ async function main(argv: string[]): Promise<number> {
       const options = {
         config: text,
         system: text,
-        image: { ...text, multiple: true },
+        image: several,
         audio: text,
+        feed: several,
       } as const;
       const { config, ...asked } = parse(rest, options, 0).values;
       const { chat } = await import("./cli/chat.ts");
@@ -104,7 +106,7 @@ async function main(argv: string[]): Promise<number> {
     case "tail": {
       const options = {
         config: text,
-        watch: { ...text, multiple: true },
+        watch: several,
         observations: flag,
         json: flag,
       } as const;

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
+import { PerchError } from "../kernel/errors.ts";
 import { BackupShelf } from "../record/backup-shelf.ts";
 import { restoreRecord } from "../record/restoring.ts";
 import { inData, noteByHand } from "./by-hand.ts";
@@ -28,5 +29,9 @@ export async function restore(data: string, which: string): Promise<number> {
 function fileOf(data: string, which: string): string {
   if (existsSync(which)) return which;
   const own = new BackupShelf(data);
-  return own.list().some(({ id }) => id === which) ? own.path(which) : which;
+  if (own.list().some(({ id }) => id === which)) return own.path(which);
+  throw new PerchError(
+    "NOT_FOUND",
+    `there is no file and no backup ${which}: perch backup list shows those of the data folder`,
+  );
 }

@@ -13,9 +13,9 @@ Usage: perch backup create [--json]
              FILE. One that broke off goes on where it was, by the same command. Nothing is written
              over. A backup on the same disk as the record is lost with it: keep copies elsewhere.
   remove     Removes one from the data folder.
-  restore    Puts a backup in the record's place while the service is stopped: it is checked first,
-             and the record that was there stays beside it, as perch.db.before-TIME, until you remove
-             it. Restoring that file takes the restore back.
+  restore    Puts a backup in the record's place while the service is stopped: it is checked first.
+             The record that was there stays, as perch.db.before-TIME beside it, until you remove
+             it; restoring that file takes the restore back.
   --config F configuration of the service
 
   perch backup create && perch backup fetch --out /mnt/usb/perch.db
@@ -23,8 +23,8 @@ Usage: perch backup create [--json]
   perch backup restore /mnt/usb/perch.db
   sudo systemctl start perch
 
-A backup holds what was seen: observations, events, pictures, audit, and messages that still wait for
-the broker. Accounts, tokens, certificates, changes that were made by HTTP, models and the
-configuration are files of their own and not in it. Use it as the service's user, or with sudo. More
-in docs/operations.md.
+A backup holds what was seen: observations, events, pictures, audit, and messages that still wait
+for the broker. Accounts, tokens, certificates, changes that were made by HTTP, models and the
+configuration are files of their own and not in it. Use it as the service's user, or with sudo.
+More in docs/operations.md.
 `;

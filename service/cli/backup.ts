@@ -73,7 +73,7 @@ async function create(service: RunningService, json: boolean, signal: AbortSigna
   const patience = new Patience();
   let made = await oneOf(service, id, signal);
   while (made.state === "running") {
-    patience.show(`the backup ${id} is being made: ${Math.round(100 * made.progress)} %`);
+    patience.show(stepText(made));
     await new Promise((resolve) => setTimeout(resolve, LOOK));
     made = await oneOf(service, id, signal);
   }
@@ -83,6 +83,12 @@ async function create(service: RunningService, json: boolean, signal: AbortSigna
   process.stdout.write(json ? `${JSON.stringify(made)}\n` : `${line(made)}\n`);
   return 0;
 }
+
+/** Copied it is long before it is checked and on the disk. */
+const stepText = ({ id, progress }: Backup): string =>
+  progress < 0.99
+    ? `the backup ${id}: ${Math.round(100 * progress)} % copied`
+    : `the backup ${id} is being checked`;
 
 async function oneOf(service: RunningService, id: string, signal: AbortSignal): Promise<Backup> {
   const found = (await listed(service, signal)).find((one) => one.id === id);

@@ -2,7 +2,8 @@ import { createInterface, type Interface } from "node:readline/promises";
 import { loadConfig } from "../config/config.ts";
 import { isPerchError, messageOf } from "../kernel/errors.ts";
 import { printable } from "../terminal.ts";
-import { audioPart, type ContentPart, imagePart } from "./media-file.ts";
+import { feedMedia } from "./feed-media.ts";
+import { audioOf, audioPart, type ContentPart, imageOf, imagePart } from "./media-file.ts";
 import { type Model, withModel } from "./model.ts";
 import { spoken } from "./spoken.ts";
 import { UsageError } from "./usage.ts";
@@ -14,6 +15,7 @@ interface Options {
   /** Files that the first message takes along. */
   readonly image?: readonly string[];
   readonly audio?: string;
+  readonly feed?: readonly string[];
 }
 
 interface Message {
@@ -23,6 +25,7 @@ interface Message {
 
 const HELP = `  /image FILE   a picture for the next message (several: one after the other)
   /audio FILE   a sound of at most 30 s for the next message
+  /feed ID      what a feed of the running service shows now, or hears in the next 5 s
   /system TEXT  what the model is told before anything else; begins anew
   /new          forget what was said
   /history      show what was said
@@ -39,22 +42,34 @@ export async function chat(options: Options): Promise<number> {
   return withModel(config, ended.signal, async (model) => {
     if (terminal) process.stdout.write(`This is ${model.name}. /help shows what else there is.\n`);
     const talk = new Talk(model, terminal, options.system);
+    const look = async (id: string) => {
+      const { kind, bytes } = await feedMedia(config, id, ended.signal);
+      talk.attach(kind === "camera" ? imageOf(bytes, id) : audioOf(bytes, id));
+    };
     for (const file of options.image ?? []) talk.attach(imagePart(file));
     if (options.audio !== undefined) talk.attach(audioPart(options.audio));
+    for (const id of options.feed ?? []) await look(id);
     const lines = createInterface({
       input: process.stdin,
       ...(terminal && { output: process.stdout }),
       terminal,
     });
     try {
-      return await converse(talk, lines, terminal);
+      return await converse({ talk, look }, lines, terminal);
     } finally {
       lines.close();
     }
   });
 }
 
-async function converse(talk: Talk, lines: Interface, terminal: boolean): Promise<number> {
+interface Conversation {
+  readonly talk: Talk;
+  /** Takes along what a feed shows now. */
+  look(feed: string): Promise<void>;
+}
+
+async function converse(conversation: Conversation, lines: Interface, terminal: boolean): Promise<number> {
+  const { talk } = conversation;
   let failed = false;
   lines.on("SIGINT", () => {
     if (!talk.interrupt()) lines.close();
@@ -67,7 +82,7 @@ async function converse(talk: Talk, lines: Interface, terminal: boolean): Promis
   prompt();
   for await (const line of lines) {
     try {
-      if (!(await obey(line.trim(), talk))) return failed ? 1 : 0;
+      if (!(await obey(line.trim(), conversation))) return failed ? 1 : 0;
     } catch (error) {
       // A mistake or a fault ends no conversation at a terminal; in a script it must not go unnoticed.
       failed ||= !terminal;
@@ -80,7 +95,7 @@ async function converse(talk: Talk, lines: Interface, terminal: boolean): Promis
 }
 
 /** Does what a line asks for; false where that is to end. */
-async function obey(line: string, talk: Talk): Promise<boolean> {
+async function obey(line: string, { talk, look }: Conversation): Promise<boolean> {
   const [, command, rest = ""] = /^\/(\S+)\s*(.*)$/.exec(line) ?? [];
   switch (command) {
     case undefined:
@@ -91,6 +106,10 @@ async function obey(line: string, talk: Talk): Promise<boolean> {
       return true;
     case "audio":
       talk.attach(audioPart(fileOf(rest)));
+      return true;
+    case "feed":
+      if (rest === "") throw new UsageError("which feed?");
+      await look(rest);
       return true;
     case "system":
       talk.begin(rest);

@@ -14,16 +14,20 @@ export type ContentPart =
       readonly file: string;
     };
 
-/** A picture of this box, for the model's API: which kind it is, its bytes tell. */
-export function imagePart(path: string): ContentPart {
-  const url = `data:image/jpeg;base64,${readMedia(path).toString("base64")}`;
-  return { type: "image_url", image_url: { url }, file: basename(path) };
-}
+/** A picture of this box, for the model's API. */
+export const imagePart = (path: string): ContentPart => imageOf(readMedia(path), basename(path));
 
 /** A sound of this box. */
-export function audioPart(path: string): ContentPart {
-  const data = readMedia(path).toString("base64");
-  return { type: "input_audio", input_audio: { data, format: "wav" }, file: basename(path) };
+export const audioPart = (path: string): ContentPart => audioOf(readMedia(path), basename(path));
+
+/** A picture; which kind it is, its bytes tell. */
+export function imageOf(bytes: Buffer, file: string): ContentPart {
+  const url = `data:image/jpeg;base64,${bytes.toString("base64")}`;
+  return { type: "image_url", image_url: { url }, file };
+}
+
+export function audioOf(bytes: Buffer, file: string): ContentPart {
+  return { type: "input_audio", input_audio: { data: bytes.toString("base64"), format: "wav" }, file };
 }
 
 /** The bytes of a picture or sound, for whoever decodes them. Throws UsageError. */

@@ -20,12 +20,13 @@ Usage: perch <verb> [options]
         What is here (processor, GPU, tools, model files, devices, permissions) and what that
         allows. --egress: what the running service has open, and whether the configuration names
         it; exit 1 where it does not.
-  ask "question" [--image F ...] [--audio F] [--schema F] [--config F]
-        Ask the model once. --image may be given several times, the oldest picture first.
+  ask "question" [--feed ID ...] [--image F ...] [--audio F] [--schema F] [--config F]
+        Ask the model once. --feed: about what a camera of the running service shows now, or a
+        microphone hears in the next 5 s. --image may be given several times, the oldest first.
         --schema: a YAML or JSON file with the answer's fields, as a watch has them.
-  chat [--system TEXT] [--image F ...] [--audio F] [--config F]
-        Talk with the model on a terminal: pictures and sounds by /image and /audio, /help shows
-        the rest. Lines of a pipe are asked one after the other.
+  chat [--system TEXT] [--feed ID ...] [--image F ...] [--audio F] [--config F]
+        Talk with the model on a terminal: pictures and sounds by /feed, /image and /audio, /help
+        shows the rest. Lines of a pipe are asked one after the other.
   simulate SCENARIO.yaml|cell [--live [PORT] | --out DIR] [--size WxH] [--fps N] [--for DURATION]
         Check a scenario of the simulated cell and show, serve or write it: perch simulate --help.
   models list|plan|pull|verify [LADDER] | import DIR [--ladder LADDER]
@@ -57,6 +58,7 @@ Without --config it is ./config/perch.yaml, or the one that comes with Perch (a 
 
   perch run                                     the simulated cell: no camera needed
   perch check config/examples/clinic-kiosk.yaml
+  perch ask "Who is there?" --feed camera        while perch run runs
   perch ask "What is on the picture?" --image photo.jpg
   perch simulate config/examples/scenarios/clinic-call.yaml --live
   perch models pull gemma-4-12b                 for real cameras: Google's files, 7.2 GB
