@@ -8,7 +8,7 @@ const SPARE = 64e6;
 const SPARE_UNWATCHED = 512e6;
 const SHARE_UNWATCHED = 0.1;
 
-/** Bytes that the record fills, and that its disk has and has left. */
+/** Bytes that the record fills, and that the disk of the backups has and has left. */
 export interface Room {
   readonly used: number;
   readonly size: number;
@@ -17,8 +17,8 @@ export interface Room {
 
 interface Options {
   readonly shelf: BackupShelf;
-  /** Throws PerchError while the database is not open. */
-  readonly room: () => Room;
+  /** Of the disk of a folder. Throws PerchError while the database is not open. */
+  readonly room: (place: string) => Room;
   readonly logger: Logger;
 }
 
@@ -31,10 +31,10 @@ export class BackupRoom {
    * `spare`: bytes that it has to leave.
    */
   find(scheduled: boolean): { expected: number; spare: number } {
-    const { used, size, free } = this.options.room();
+    const { used, size, free } = this.room();
     const spare = scheduled ? unwatched(size) : SPARE;
     this.make(used + spare - free);
-    const left = this.options.room().free;
+    const left = this.room().free;
     if (left >= used + spare) return { expected: used, spare };
     throw new PerchError(
       "DATA_FULL",
@@ -44,8 +44,8 @@ export class BackupRoom {
 
   /** Where the disk runs short, whatever fills it: removes the oldest of the schedule's, one a call, but never its last. */
   giveWay(): void {
-    const { shelf, room, logger } = this.options;
-    const { size, free } = room();
+    const { shelf, logger } = this.options;
+    const { size, free } = this.room();
     const [oldest] = this.removable();
     if (!oldest || free >= unwatched(size) / 2) return;
     shelf.remove(oldest.id);
@@ -58,12 +58,16 @@ export class BackupRoom {
   /** Whether so much less is left than one that is being made has to leave that it had better end. */
   ranShort(spare: number): boolean {
     try {
-      return this.options.room().free < spare / 2;
+      return this.room().free < spare / 2;
     } catch (error) {
       // The database is away for now: nobody can say.
       if (isPerchError(error)) return false;
       throw error;
     }
+  }
+
+  private room(): Room {
+    return this.options.room(this.options.shelf.place);
   }
 
   /** Removes the schedule's oldest where that gives so many bytes; none of them where it does not. */

@@ -32,13 +32,18 @@ type Noted = Pick<Kept, "id" | "at" | "bytes" | "sha256" | "scheduled">;
 export class BackupShelf {
   private readonly folder: string;
 
-  constructor(data: string) {
+  constructor(private readonly data: string) {
     this.folder = join(data, "backups");
   }
 
   /** Throws PerchError DATA_FULL or DATA_UNWRITABLE. */
   prepare(): void {
     this.told(() => mkdirSync(this.folder, { recursive: true, mode: 0o700 }));
+  }
+
+  /** What is on the disk that they lie on: it may be another than the record's. */
+  get place(): string {
+    return existsSync(this.folder) ? this.folder : this.data;
   }
 
   /** The newest first. Throws PerchError DATA_UNWRITABLE where the folder cannot be read. */

@@ -18,8 +18,8 @@ interface Options {
   readonly folder: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Throws PerchError while the database is not open. */
-  readonly room: () => Room;
+  /** Of the disk of a folder. Throws PerchError while the database is not open. */
+  readonly room: (place: string) => Room;
 }
 
 interface Running extends Pick<Backup, "id" | "at" | "scheduled"> {

@@ -16,7 +16,7 @@ import type { Outbox } from "./outbox-row.ts";
 import type { Pages } from "./pages.ts";
 import type { Queries } from "./queries.ts";
 import { Retention } from "./retention.ts";
-import type { Store } from "./store.ts";
+import { diskOf, type Store } from "./store.ts";
 import { shrink } from "./thumbnail.ts";
 
 export { appendAudit } from "./append-audit.ts";
@@ -74,7 +74,7 @@ export class Record implements Part {
       store: () => this.commits.open,
       expired: (messages) => this.expired(messages),
     });
-    this.backups = new Backups({ folder, clock, logger, room: () => this.room() });
+    this.backups = new Backups({ folder, clock, logger, room: (place) => this.room(place) });
     this.outbox = {
       read: (after, limit) => this.commits.open?.rows.messages(after, limit) ?? [],
       acknowledge: (ids) => this.commits.acknowledge(ids),
@@ -189,9 +189,8 @@ export class Record implements Part {
     throw this.commits.trouble ?? new PerchError("DATA_UNWRITABLE", "the record is not open");
   }
 
-  private room(): Room {
-    const store = this.openStore();
-    return { used: store.bytes().used, ...store.disk() };
+  private room(place: string): Room {
+    return { used: this.openStore().bytes().used, ...diskOf(place) };
   }
 
   private planRetention(ms: number): void {

@@ -88,13 +88,7 @@ export class Store {
 
   /** Bytes that the disk has left for this user. */
   diskFree(): number {
-    return this.disk().free;
-  }
-
-  /** Bytes that the disk has, and has left for this user. */
-  disk(): { size: number; free: number } {
-    const { blocks, bavail, bsize } = statfsSync(this.folder);
-    return { size: blocks * bsize, free: bavail * bsize };
+    return diskOf(this.folder).free;
   }
 
   close(logger: Logger): void {
@@ -152,6 +146,12 @@ function readingOf(folder: string): Database.Database {
 function check(db: Database.Database, folder: string): void {
   const found = db.pragma("quick_check(1)", { simple: true });
   if (found !== "ok") throw damaged(folder, found);
+}
+
+/** Bytes that the disk of a folder has, and has left for this user. */
+export function diskOf(folder: string): { size: number; free: number } {
+  const { blocks, bavail, bsize } = statfsSync(folder);
+  return { size: blocks * bsize, free: bavail * bsize };
 }
 
 /** The record for reading only, beside a service that may be running: for the command line. */
