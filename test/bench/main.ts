@@ -6,6 +6,7 @@ import { deliveryFigures } from "./delivery-figures.ts";
 import type { Figure } from "./figure.ts";
 import { governorFigures } from "./governor-figures.ts";
 import { laneFigures } from "./lane-figures.ts";
+import { leavingFigures } from "./leaving-figures.ts";
 import { liveFigures } from "./live-figures.ts";
 import { limitFigures, planFigures, smallPlanFigures } from "./planner-figures.ts";
 import { pressureFigures } from "./pressure-figures.ts";
@@ -28,7 +29,12 @@ const BENCHMARKS: Record<string, Record<string, () => Promise<Figure[]>>> = {
   simulator: { rendering: simulatorFigures },
   switching: { "under load": switchingFigures, "memory taken": pressureFigures },
   governor: { "simulated boxes": governorFigures },
-  api: { "beside llama-server itself": apiFigures, lanes: laneFigures, "live clients": liveFigures },
+  api: {
+    "beside llama-server itself": apiFigures,
+    lanes: laneFigures,
+    leaving: leavingFigures,
+    "live clients": liveFigures,
+  },
   rest: { "a million rows": restFigures },
   planner: { "small ladder": smallPlanFigures, "Gemma 4 12B": planFigures, "memory limits": limitFigures },
 };
