@@ -185,7 +185,10 @@ export class Appliance {
     const parts: Part[] = [
       this.changes,
       record,
-      new BackupSchedule({ ...shared, config: config.record.backups, backups: record.backups }),
+      new BackupSchedule({
+        ...{ ...shared, backups: record.backups },
+        ...{ config: config.record.backups, age: config.record.age },
+      }),
       this.delivery,
       mainPath,
       ...this.model.parts,

@@ -21,10 +21,14 @@ export interface ScheduledBackups {
   scheduled(keep: number): Promise<Backup>;
   /** Removes an old one where the disk runs short. Throws PerchError. */
   giveWay(): void;
+  /** Removes the schedule's of before a time, epoch ms. Throws PerchError. */
+  expire(before: number): void;
 }
 
 interface Options {
   readonly config: BackupConfig;
+  /** Ms after which the record holds nothing any more; then a backup does not either. */
+  readonly age: number;
   readonly backups: ScheduledBackups;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -85,8 +89,9 @@ export class BackupSchedule implements Part {
   }
 
   private async look(): Promise<void> {
-    const { backups, config, logger } = this.options;
+    const { backups, config, age, clock, logger } = this.options;
     try {
+      backups.expire(clock.now() - age);
       backups.giveWay();
       if (this.isDue()) this.note(await backups.scheduled(config.keep));
     } catch (error) {

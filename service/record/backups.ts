@@ -100,6 +100,18 @@ export class Backups {
     this.shelf.remove(id);
   }
 
+  /** Removes the schedule's of before a time, epoch ms: what is in them is too old for the record itself. */
+  expire(before: number): void {
+    for (const { id, at, scheduled } of this.shelf.list()) {
+      if (!scheduled || Date.parse(at) >= before) continue;
+      this.shelf.remove(id);
+      this.options.logger.info(
+        { part: "backups" },
+        `the backup ${id} was older than record.age and is removed`,
+      );
+    }
+  }
+
   /** Where the disk runs short, the oldest of the schedule's go. Throws PerchError while the database is not open. */
   giveWay(): void {
     this.room.giveWay();

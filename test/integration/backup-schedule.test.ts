@@ -52,9 +52,9 @@ class Box {
     return new Backups({ folder: this.data, clock: this.clock, logger, room });
   }
 
-  async start({ every = DAY, keep = 7 } = {}) {
+  async start({ every = DAY, keep = 7, age = 1e13 } = {}) {
     const backups = this.backups();
-    const options = { config: { every, keep }, backups, clock: this.clock, logger: silentLogger };
+    const options = { config: { every, keep }, age, backups, clock: this.clock, logger: silentLogger };
     const schedule = new BackupSchedule(options);
     await schedule.start();
     const stop = async () => {
@@ -133,6 +133,20 @@ describe("the schedule of backups", () => {
       [first, own[2]],
       [id, ...asked.slice(1).reverse()],
     ]);
+  });
+
+  it("keeps none of its own for longer than the record keeps what it saw, whether more are made or not", async () => {
+    const box = await Box.open();
+    // The clock stands at 2025-06-15T15:06:40Z.
+    box.put("20250608T150800000Z");
+    box.put("20250608T150500000Z");
+    box.put("20240101T000000000Z", false);
+    const { pass, backups } = await box.start({ every: 0, age: 7 * DAY });
+    const ids = () => backups.done().map(({ id }) => id);
+    await pass(MINUTE);
+    expect(ids()).toEqual(["20250608T150800000Z", "20240101T000000000Z"]);
+    await pass(MINUTE);
+    expect(ids()).toEqual(["20240101T000000000Z"]);
   });
 
   it("does not stop, nor begin anew, where the clock is set", async () => {
