@@ -1,7 +1,7 @@
 import { loadConfig } from "../config/config.ts";
 import type { Backup } from "../contract/api-record.ts";
 import type { Config } from "../contract/config.ts";
-import { bytesText } from "../inference/model-files.ts";
+import { bytesText } from "../contract/units.ts";
 import { PerchError } from "../kernel/errors.ts";
 import { BackupShelf } from "../record/backup-shelf.ts";
 import { fetchBackup } from "./backup-fetch.ts";

@@ -4,6 +4,7 @@ import { loadConfig } from "../config/config.ts";
 import type { Config } from "../contract/config.ts";
 import type { DecisionRow } from "../contract/decision.ts";
 import type { GovernorState, GovernorView } from "../contract/governor.ts";
+import { bytesText } from "../contract/units.ts";
 import { messageOf, PerchError } from "../kernel/errors.ts";
 import { Reader } from "../record/record.ts";
 import { RunningService } from "./service.ts";
@@ -129,7 +130,7 @@ export function viewText(view: GovernorView): string {
     "Memory",
     ...readings.memories.map(
       ({ id, total, free, own }) =>
-        `  ${id.padEnd(28)} ${gb(free)} free of ${gb(total)}, the model holds ${gb(own)}`,
+        `  ${id.padEnd(28)} ${bytesText(free)} free of ${bytesText(total)}, the model holds ${bytesText(own)}`,
     ),
     ...(readings.distrusted.length === 0 ? [] : ["Not believed"]),
     ...readings.distrusted.map(({ sensor, reason }) => `  ${sensor}: ${reason}`),
@@ -138,16 +139,13 @@ export function viewText(view: GovernorView): string {
       (rung) =>
         `  ${rung.level === level ? "▸" : " "} ${rung.level.padEnd(14)} ${
           rung.fits
-            ? rung.needs.map(({ memory, bytes }) => `${gb(bytes)} of ${memory}`).join(", ")
+            ? rung.needs.map(({ memory, bytes }) => `${bytesText(bytes)} of ${memory}`).join(", ")
             : `out: ${rung.reason ?? "it does not fit"}`
         }`,
     ),
   ];
   return `${lines.join("\n")}\n`;
 }
-
-const gb = (bytes: number) =>
-  bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 
 function history({ data }: Config, { limit = "20", json }: Options): number {
   const most = Number(limit);

@@ -1,5 +1,5 @@
 import type { LadderView } from "../contract/api-system.ts";
-import { bytesText } from "../inference/model-files.ts";
+import { bytesText } from "../contract/units.ts";
 import type { ModelStore } from "../inference/model-store.ts";
 import { ladderViews } from "../inference/model-view.ts";
 

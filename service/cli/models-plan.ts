@@ -7,6 +7,7 @@ import { loadConfig } from "../config/config.ts";
 import type { Config } from "../contract/config.ts";
 import type { LoadTaken } from "../contract/decision.ts";
 import type { Memory } from "../contract/readings.ts";
+import { bytesText } from "../contract/units.ts";
 import { bandwidthOf } from "../governor/plan-bandwidth.ts";
 import { gpuOf, type Planned, planLadder } from "../governor/planner.ts";
 import { engineShape } from "../inference/engine-args.ts";
@@ -137,7 +138,7 @@ function pageText(
   ];
   const lines = [
     boxText(box),
-    `${gigabytes(governor.reserve)} of each memory stay free (governor.reserve).`,
+    `${bytesText(governor.reserve)} of each memory stay free (governor.reserve).`,
     "",
     styleText("bold", title),
     ...tableText(rows),
@@ -148,7 +149,7 @@ function pageText(
 
 function boxText({ memories, gpuSharesRam, gpus }: Box): string {
   const pools = memories.map(
-    ({ id, total, free }) => `${id} ${gigabytes(total)}, ${gigabytes(free)} of it free`,
+    ({ id, total, free }) => `${id} ${bytesText(total)}, ${bytesText(free)} of it free`,
   );
   const have = pools.length > 0 ? pools.join("; ") : "how much memory there is cannot be read";
   const gpu = gpuSharesRam
@@ -184,16 +185,13 @@ function rowCells({ level, parts, needs, fits, room, now, gpuLayers, tokensPerSe
   const rate = (value: number | null) => (value === null ? "-" : value.toPrecision(2));
   return [
     level,
-    gigabytes(parts.weights + parts.mmproj),
-    gigabytes(parts.kv),
-    gigabytes(parts.compute + parts.promptCache + parts.other),
-    gigabytes(total),
+    bytesText(parts.weights + parts.mmproj),
+    bytesText(parts.kv),
+    bytesText(parts.compute + parts.promptCache + parts.other),
+    bytesText(total),
     fits ? (now ? "yes" : "not now") : room ? "would" : "no",
     gpuLayers === -1 ? "all" : String(gpuLayers),
     rate(tokensPerSecond.estimated),
     rate(tokensPerSecond.measured),
   ];
 }
-
-const gigabytes = (bytes: number): string =>
-  bytes >= 100e6 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;

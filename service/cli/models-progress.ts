@@ -1,4 +1,5 @@
-import { bytesText, type LadderFile, type Reporter } from "../inference/model-files.ts";
+import { bytesText } from "../contract/units.ts";
+import type { LadderFile, Reporter } from "../inference/model-files.ts";
 
 /** What standard error is to whoever shows progress. */
 interface Screen {

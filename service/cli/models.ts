@@ -1,7 +1,8 @@
 import { styleText } from "node:util";
 import { loadConfig } from "../config/config.ts";
 import type { Ladder } from "../contract/models.ts";
-import { bytesText, type FileTask, faultOf, filesOf, levelsThatRun } from "../inference/model-files.ts";
+import { bytesText } from "../contract/units.ts";
+import { type FileTask, faultOf, filesOf, levelsThatRun } from "../inference/model-files.ts";
 import { importFrom } from "../inference/model-import.ts";
 import { pull } from "../inference/model-pull.ts";
 import { type Mirror, mirrorOf } from "../inference/model-source.ts";

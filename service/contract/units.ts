@@ -46,6 +46,12 @@ export const durationText = (ms: number): string => inUnits(ms, MS, "s");
 /** Bytes as parseSize reads them: "24KB", "0B". */
 export const sizeText = (bytes: number): string => inUnits(bytes, BYTES, "B");
 
+/** Bytes as people read them, rounded: "7.0 GB", "175.1 MB", "12 kB". */
+export function bytesText(bytes: number): string {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
+}
+
 function inUnits(value: number, units: Readonly<Record<string, number>>, none: string): string {
   if (value === 0) return `0${none}`;
   const [name, one] = Object.entries(units).findLast(([, size]) => value % size === 0) ?? [none, 1];

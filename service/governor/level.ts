@@ -1,9 +1,10 @@
 import type { Manual, Reason, Rung } from "../contract/decision.ts";
+import { bytesText } from "../contract/units.ts";
 import { afterFall, bestOf, better, climbWait, fallsShort, thriftier, usable } from "./ladder.ts";
 import { type Left, roomFor, tightest, tooTight } from "./memory.ts";
 import type { PolicyInput, PolicyState } from "./state.ts";
 import { maySwap, maySwapAtOnce, swapped, undoes } from "./swaps.ts";
-import { gainText, gigabytes, memoryText, percent, span } from "./words.ts";
+import { gainText, memoryText, percent, span } from "./words.ts";
 
 /** Pressure shows after up to ten seconds, and takes as long to go: so long after a change it says nothing, ms. */
 const PRESSURE_SETTLES = 30_000;
@@ -186,5 +187,5 @@ function noneText({ readings, limits, rungs: all }: PolicyInput, rungs: readonly
   const least = rungs.at(-1);
   const left = least && tightest(least, readings.memories);
   if (!least || !left) return `No level can run: ${why ?? "every one is out"}`;
-  return `No level fits: with ${least.level} ${memoryText(left, limits.reserve)} (${gigabytes(left.pool.free)} are free)`;
+  return `No level fits: with ${least.level} ${memoryText(left, limits.reserve)} (${bytesText(left.pool.free)} are free)`;
 }

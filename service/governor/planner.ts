@@ -1,6 +1,7 @@
 import type { LoadTaken, Rung } from "../contract/decision.ts";
 import type { Ladder, Level } from "../contract/models.ts";
 import type { Memory } from "../contract/readings.ts";
+import { bytesText } from "../contract/units.ts";
 import { type Files, filesOf } from "./plan-files.ts";
 import { allLayers, type EngineShape, type Gpu, type Parts, place } from "./plan-memory.ts";
 import { bandwidthBy, paceOf } from "./plan-speed.ts";
@@ -139,8 +140,8 @@ function shortOf(
     if (!memory) continue;
     const all = room === "now" ? memory.free + memory.own : memory.total;
     if (needed + reserve <= all) continue;
-    const kept = reserve > 0 ? `, of which ${gigabytes(reserve)} stay free` : "";
-    return `needs ${gigabytes(needed)} of ${pool}, and there are ${gigabytes(all)}${kept}`;
+    const kept = reserve > 0 ? `, of which ${bytesText(reserve)} stay free` : "";
+    return `needs ${bytesText(needed)} of ${pool}, and there are ${bytesText(all)}${kept}`;
   }
   return null;
 }
@@ -178,6 +179,3 @@ function mostTokens({ image }: Level): number {
 
 const listed = (bytes: ReadonlyMap<string, number>) =>
   [...bytes].map(([memory, count]) => ({ memory, bytes: count })).filter((need) => need.bytes > 0);
-
-const gigabytes = (bytes: number): string =>
-  bytes >= 100e6 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`;

@@ -1,4 +1,5 @@
 import type { Manual, Reason, Rung } from "../contract/decision.ts";
+import { bytesText } from "../contract/units.ts";
 import type { Hottest } from "./heat.ts";
 import { climbWait } from "./ladder.ts";
 import { COMFORT, type Left, tightest, waitsFor } from "./memory.ts";
@@ -8,8 +9,6 @@ import { nextSwap } from "./swaps.ts";
 /** Figures as people read them. */
 export const degrees = (celsius: number) => `${celsius.toFixed(1)} °C`;
 export const kelvin = (by: number) => `${Math.abs(by).toFixed(1)} °C`;
-export const gigabytes = (bytes: number) =>
-  bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 export const percent = (share: number) => `${Math.round(share * 100)}%`;
 
 export function span(ms: number): string {
@@ -28,8 +27,8 @@ export function heatText({ id, celsius, limit, instead }: Hottest): string {
 
 export const memoryText = ({ pool, bytes }: Left, reserve: number): string =>
   bytes >= 0
-    ? `${gigabytes(bytes)} of ${gigabytes(pool.total)} of ${pool.id} left, less than the ${gigabytes(reserve)} that are to stay free`
-    : `${pool.id} lacks ${gigabytes(-bytes)}`;
+    ? `${bytesText(bytes)} of ${bytesText(pool.total)} of ${pool.id} left, less than the ${bytesText(reserve)} that are to stay free`
+    : `${pool.id} lacks ${bytesText(-bytes)}`;
 
 export const gainText = (from: Rung, to: Rung): string =>
   to.energy < from.energy
@@ -74,7 +73,7 @@ export function nextText(
     return `${above.level} failed and is tried again with ${waitsFor(entry, readings.memories, now) ?? "the next step"}`;
   const left = tightest(above, readings.memories);
   if (left && left.bytes < COMFORT * limits.reserve)
-    return `${above.level} when ${gigabytes(COMFORT * limits.reserve - left.bytes)} more of ${left.pool.id} are free`;
+    return `${above.level} when ${bytesText(COMFORT * limits.reserve - left.bytes)} more of ${left.pool.id} are free`;
   const wait = limits.headroom * climbWait(state, now);
   if (state.roomSince !== null)
     return `${above.level} in ${span(Math.max(state.roomSince + wait, nextSwap(state, now, limits)) - now)} if it stays as cool`;

@@ -1,7 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { bytesText } from "../contract/units.ts";
 import { Backoff } from "../kernel/backoff.ts";
 import { messageOf, PerchError } from "../kernel/errors.ts";
-import { bytesText, type LadderFile, type Reporter } from "./model-files.ts";
+import type { LadderFile, Reporter } from "./model-files.ts";
 import { Interrupted, type ModelServer, type Patience } from "./model-http.ts";
 import { shownUrl } from "./model-source.ts";
 import { cancelled, type StagingFile } from "./model-staging.ts";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Ladder, Level, ModelFile } from "../contract/models.ts";
+import { bytesText } from "../contract/units.ts";
 import { isPerchError, PerchError } from "../kernel/errors.ts";
 import type { ModelRole, ModelStore } from "./model-store.ts";
 
@@ -83,9 +84,3 @@ export async function faultOf(
 
 const isThere = async (file: LadderFile, store: ModelStore, folder: string): Promise<boolean> =>
   (await store.identities([file], folder)) !== "missing";
-
-/** "7.0 GB", "175.1 MB", "12 kB". */
-export function bytesText(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
-}

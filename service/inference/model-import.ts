@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { bytesText } from "../contract/units.ts";
 import { isPerchError, messageOf, PerchError, systemCode } from "../kernel/errors.ts";
-import { bytesText, type FileTask, faultOf, filesOf, type LadderFile } from "./model-files.ts";
+import { type FileTask, faultOf, filesOf, type LadderFile } from "./model-files.ts";
 import { orThrow } from "./model-pull.ts";
 import { cancelled, makeFolder, needSpace, StagingFile } from "./model-staging.ts";
 

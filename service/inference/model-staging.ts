@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { chown, type FileHandle, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ModelFile } from "../contract/models.ts";
+import { bytesText } from "../contract/units.ts";
 import { messageOf, PerchError, systemCode } from "../kernel/errors.ts";
 import { FileLock } from "../kernel/file-lock.ts";
-import { bytesText } from "./model-files.ts";
 
 /** Bytes read at once. */
 const PIECE = 1 << 20;

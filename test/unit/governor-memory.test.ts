@@ -8,9 +8,9 @@ describe("memory", () => {
     bench.taken(18.7);
     expect(bench.run(1)).toMatchObject({ level: "q4", reason: "memory" });
     expect(bench.decision.text).toMatch(
-      /^300 MB of 32\.0 GB of ram left, less than the 512 MB that are to stay free: q4 is taken\. /,
+      /^300\.0 MB of 32\.0 GB of ram left, less than the 512\.0 MB that are to stay free: q4 is taken\. /,
     );
-    expect(bench.decision.next).toBe("q8 when 340 MB more of ram are free");
+    expect(bench.decision.next).toBe("q8 when 340.0 MB more of ram are free");
   });
 
   it("unloads where no level fits, says what is missing, and comes back after the dwell time", () => {

@@ -151,7 +151,7 @@ describe("a plan", () => {
     const onNano = await planned(levels, NANO);
     expect(onNano.map(({ fits }) => fits)).toEqual([false, false]);
     expect(onNano[1]?.reason).toMatch(
-      /^it needs \d+\.\d GB of ram, and there are 6\.0 GB, of which 0\.5 GB stay/,
+      /^it needs \d+\.\d GB of ram, and there are 6\.0 GB, of which 512\.0 MB stay/,
     );
     const inContainer = await planned(levels, CONTAINER);
     expect(inContainer.every(({ gpuLayers }) => gpuLayers === 0)).toBe(true);

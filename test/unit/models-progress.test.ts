@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FileProgress, progressText } from "../../service/cli/models-progress.ts";
-import { bytesText, type LadderFile } from "../../service/inference/model-files.ts";
+import { bytesText } from "../../service/contract/units.ts";
+import type { LadderFile } from "../../service/inference/model-files.ts";
 
 const GB = 1e9;
 const file: LadderFile = { file: "a.gguf", bytes: 7 * GB, sha256: "", role: "text", levels: ["q4_0"] };
