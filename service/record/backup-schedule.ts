@@ -1,7 +1,7 @@
 import type { Backup } from "../contract/api-record.ts";
 import type { BackupConfig } from "../contract/config-backups.ts";
 import type { Clock } from "../kernel/clock.ts";
-import { isPerchError, messageOf } from "../kernel/errors.ts";
+import { isPerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { Health, Part } from "../kernel/part.ts";
 import type { Kept } from "./backup-shelf.ts";
@@ -48,6 +48,8 @@ export class BackupSchedule implements Part {
   /** The newest that there was at the last look. */
   private newest: string | undefined;
   private failed: Backup | undefined;
+  /** Why it cannot be told what is due. */
+  private trouble: string | undefined;
 
   constructor(private readonly options: Options) {}
 
@@ -70,7 +72,8 @@ export class BackupSchedule implements Part {
     try {
       const [newest] = this.options.backups.done();
       const detail = { newest: newest?.at ?? "none", scheduled: every > 0 };
-      const { failed } = this;
+      const { failed, trouble } = this;
+      if (trouble !== undefined) return { state: "degraded", reason: trouble, detail };
       // One that somebody had made since will do.
       if (!failed || (newest && newest.at > failed.at)) return { state: "ok", detail };
       const reason = `the backup of ${failed.at} failed: ${failed.fault}; it is tried again every hour`;
@@ -93,11 +96,14 @@ export class BackupSchedule implements Part {
     try {
       backups.expire(clock.now() - age);
       backups.giveWay();
+      this.trouble = undefined;
       if (this.isDue()) this.note(await backups.scheduled(config.keep));
     } catch (error) {
       if (!isPerchError(error)) throw error;
-      // The database is away: its own part says so, and the next look is in a minute.
-      logger.debug({ part: this.name }, `whether a backup is due cannot be told: ${messageOf(error)}`);
+      // The database is away, or the folder cannot be changed: the next look is in a minute.
+      if (this.trouble === undefined)
+        logger.warn({ part: this.name }, `no backups are made for now: ${error.message}`);
+      this.trouble = error.message;
     }
   }
 

@@ -71,10 +71,13 @@ export class BackupShelf {
     this.writeDurably(`${id}.json`, noted);
   }
 
+  /** Throws PerchError DATA_UNWRITABLE. */
   remove(id: string): void {
-    // The other way round one that is half removed would look whole.
-    rmSync(join(this.folder, `${id}.json`));
-    rmSync(this.path(id), { force: true });
+    this.told(() => {
+      // The other way round one that is half removed would look whole.
+      rmSync(join(this.folder, `${id}.json`), { force: true });
+      rmSync(this.path(id), { force: true });
+    });
   }
 
   /** Of one that could not be made. */

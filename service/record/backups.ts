@@ -155,8 +155,13 @@ export class Backups {
 
   /** Never the one that was just made: where the clock went back it is not the newest by its time. */
   private prune({ id, scheduled, keep }: Running): void {
-    const others = this.shelf.list().filter((one) => one.scheduled === scheduled && one.id !== id);
-    for (const old of others.slice(keep - 1)) this.shelf.remove(old.id);
+    try {
+      const others = this.shelf.list().filter((one) => one.scheduled === scheduled && one.id !== id);
+      for (const old of others.slice(keep - 1)) this.shelf.remove(old.id);
+    } catch (error) {
+      // The new one is made all the same.
+      this.options.logger.warn({ part: "backups" }, `an old backup cannot be removed: ${messageOf(error)}`);
+    }
   }
 
   private fail({ id, at, scheduled }: Pick<Backup, "id" | "at" | "scheduled">, fault: string): Backup {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import pino from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { PerchError } from "../../service/kernel/errors.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
 import type { Room } from "../../service/record/backup-room.ts";
 import { BackupSchedule } from "../../service/record/backup-schedule.ts";
@@ -232,6 +233,19 @@ describe("the schedule of backups", () => {
     await pass(5 * MINUTE);
     expect(backups.done().map(({ id }) => id)).toEqual([own[2], "20230101T000000000Z"]);
     expect(box.log.filter((line) => line.includes("was removed early"))).toHaveLength(2);
+  });
+
+  it("says so where it cannot even look, and goes on when it can", async () => {
+    const box = await Box.open();
+    box.room = () => {
+      throw new PerchError("DATA_UNWRITABLE", "the record is not open");
+    };
+    const { pass, schedule, made } = await box.start();
+    await pass(12 * MINUTE);
+    expect(schedule.health()).toMatchObject({ state: "degraded", reason: "the record is not open" });
+    box.room = PLENTY;
+    await pass(MINUTE);
+    expect([schedule.health().state, made()]).toEqual(["ok", 1]);
   });
 
   it("ends the one that is made where the disk runs short meanwhile, and leaves nothing of it", async () => {
