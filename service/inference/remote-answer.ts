@@ -1,7 +1,7 @@
 import Type from "typebox";
 import { Value } from "typebox/value";
 import { isObject } from "../kernel/config-schema.ts";
-import { accountOf, bare } from "./chat-client.ts";
+import { accountOf, bare } from "./chat-answer.ts";
 import type { Reply } from "./engine.ts";
 import { EventReader } from "./remote-events.ts";
 import { RemoteFault, saidIn, statusFault } from "./remote-fault.ts";

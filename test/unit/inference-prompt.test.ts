@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AnswerSchema } from "../../service/contract/answer.ts";
-import { bare } from "../../service/inference/chat-client.ts";
+import { bare } from "../../service/inference/chat-answer.ts";
 import { chatRequest, harmless } from "../../service/inference/prompt.ts";
 
 const schema: AnswerSchema = {

@@ -3,7 +3,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Lane } from "../../contract/config-watches.ts";
 import { TranscriptionBody, UPLOAD } from "../../contract/openai-transcription.ts";
-import { bare } from "../../inference/chat-client.ts";
+import { bare } from "../../inference/chat-answer.ts";
 import { ClipCutter, type SoundClip } from "../../inference/clip-cutter.ts";
 import type { EngineStamp, Sink } from "../../inference/engine.ts";
 import { wavOf } from "../../inference/media-check.ts";
