@@ -124,6 +124,19 @@ export class Inference implements Part {
    * answer had begun also with ENGINE_FAILED and ENGINE_UNAVAILABLE.
    */
   async submit(request: InferenceRequest): Promise<Answered> {
+    const { modelRequests } = this.options.metrics;
+    const { lane } = request;
+    try {
+      const answered = await this.answered(request);
+      modelRequests.inc({ lane, outcome: "answered" });
+      return answered;
+    } catch (error) {
+      if (isPerchError(error)) modelRequests.inc({ lane, outcome: error.code.toLowerCase() });
+      throw error;
+    }
+  }
+
+  private async answered(request: InferenceRequest): Promise<Answered> {
     const { lane, deadline, newest, signal } = request;
     const work = "raw" in request ? request.raw : request.prompt;
     if (!isRaw(work)) {

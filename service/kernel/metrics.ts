@@ -68,6 +68,11 @@ export class Metrics {
   );
   readonly answerTokens = this.counter("perch_answer_tokens_total", "Tokens answered.", []);
   readonly restarts = this.counter("perch_child_restarts_total", "Child processes started again.", ["child"]);
+  readonly modelRequests = this.counter(
+    "perch_model_requests_total",
+    "Requests to the model, of watches, kiosks and programs, by lane and how they ended.",
+    ["lane", "outcome"],
+  );
   readonly remoteUp = this.gauge("perch_remote_up", "1 where the server elsewhere answers.", ["server"]);
   readonly remoteRequests = this.counter(
     "perch_remote_requests_total",

@@ -246,3 +246,18 @@ describe("a stop", () => {
     expect(await Promise.all(asked)).toEqual(["quick", "CANCELLED", "CANCELLED"]);
   });
 });
+
+describe("requests", () => {
+  it("are counted by lane and by how they ended", async () => {
+    const all = [ask("a", "kiosk"), ask("b", "api"), ask("c", "api"), ask("d", "watch", { in: 0 })];
+    await settle();
+    await answerAll();
+    expect(await Promise.all(all)).toEqual(["a", "b", "c", "DEADLINE_PASSED"]);
+    const { values } = await metrics.modelRequests.get();
+    expect(values.map(({ labels: { lane, outcome }, value }) => [lane, outcome, value])).toEqual([
+      ["watch", "deadline_passed", 1],
+      ["kiosk", "answered", 1],
+      ["api", "answered", 2],
+    ]);
+  });
+});
