@@ -1,3 +1,4 @@
+import { bytesText } from "../contract/units.ts";
 import { isPerchError, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import type { BackupShelf, Kept } from "./backup-shelf.ts";
@@ -38,7 +39,7 @@ export class BackupRoom {
     if (left >= used + spare) return { expected: used, spare };
     throw new PerchError(
       "DATA_FULL",
-      `a backup takes about ${megabytes(used)} and has to leave ${megabytes(spare)}; the disk has ${megabytes(left)}: free some, or remove an old backup`,
+      `a backup takes about ${bytesText(used)} and has to leave ${bytesText(spare)}; the disk has ${bytesText(left)}: free some, or remove an old backup`,
     );
   }
 
@@ -51,7 +52,7 @@ export class BackupRoom {
     shelf.remove(oldest.id);
     logger.warn(
       { part: "backups" },
-      `the disk runs short (${megabytes(free)} left): the backup ${oldest.id} was removed early`,
+      `the disk runs short (${bytesText(free)} left): the backup ${oldest.id} was removed early`,
     );
   }
 
@@ -92,4 +93,3 @@ export class BackupRoom {
 }
 
 const unwatched = (size: number): number => Math.max(SPARE_UNWATCHED, size * SHARE_UNWATCHED);
-export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -1,10 +1,11 @@
 import { statSync } from "node:fs";
 import type { Backup } from "../contract/api-record.ts";
+import { bytesText } from "../contract/units.ts";
 import { type Clock, iso } from "../kernel/clock.ts";
 import { isPerchError, messageOf, PerchError } from "../kernel/errors.ts";
 import type { Logger } from "../kernel/logger.ts";
 import { type Copying, copyDatabase } from "./backup-copying.ts";
-import { BackupRoom, megabytes, type Room } from "./backup-room.ts";
+import { BackupRoom, type Room } from "./backup-room.ts";
 import { BackupShelf, type Kept } from "./backup-shelf.ts";
 import { tidyRestoring } from "./restoring.ts";
 
@@ -141,7 +142,7 @@ export class Backups {
       const { bytes, sha256 } = await copying.outcome;
       this.shelf.add({ id, at, bytes, sha256, scheduled });
       this.prune(running);
-      const said = `the backup ${id} is made: ${megabytes(bytes)}, sha256 ${sha256}`;
+      const said = `the backup ${id} is made: ${bytesText(bytes)}, sha256 ${sha256}`;
       this.options.logger.info({ part: "backups" }, said);
       return { id, at, scheduled, state: "done", progress: 1, bytes, sha256 };
     } catch (error) {

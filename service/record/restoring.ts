@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
+import { bytesText } from "../contract/units.ts";
 import { isPerchError, PerchError, systemCode } from "../kernel/errors.ts";
 import { DATABASE } from "./faults.ts";
 import { FolderLock } from "./folder-lock.ts";
@@ -98,7 +99,7 @@ function refuseTooLarge(data: string, bytes: number): void {
   if (bavail * bsize < bytes + SPARE)
     throw new PerchError(
       "DATA_FULL",
-      `this takes ${mb(bytes)} beside the record that is there, and has to leave ${mb(SPARE)}; the disk of ${data} has ${mb(bavail * bsize)}`,
+      `this takes ${bytesText(bytes)} beside the record that is there, and has to leave ${bytesText(SPARE)}; the disk of ${data} has ${bytesText(bavail * bsize)}`,
     );
 }
 
@@ -200,5 +201,3 @@ function flush(path: string): void {
 function removeWithAll(path: string): void {
   for (const end of ["", ...BESIDE]) rmSync(`${path}${end}`, { force: true });
 }
-
-const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

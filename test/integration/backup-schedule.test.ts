@@ -171,9 +171,7 @@ describe("the schedule of backups", () => {
     expect(failed).toMatchObject({
       state: "failed",
       scheduled: true,
-      fault: expect.stringMatching(
-        /takes about 0.1 MB and has to leave 100000.0 MB; the disk has 50000.0 MB/,
-      ),
+      fault: expect.stringMatching(/takes about [0-9.]+ kB and has to leave 100.0 GB; the disk has 50.0 GB/),
     });
     expect(schedule.health()).toMatchObject({
       state: "degraded",
