@@ -87,7 +87,7 @@ export class Keyset<Row> {
     const by = `ORDER BY ${time} ${order}, number ${order}`;
     const end = others.length === 0 ? undefined : this.stepEnd(time, "number", from, range, by);
     const last: Condition[] = end ? [upTo(`(${time}, number)`, order, [end.time, end.number])] : [];
-    return this.rows(from, [...range, ...others, ...last], by, limit, end);
+    return this.rows(from, [...range, ...others, ...last], by, limit, () => end);
   }
 
   private bySearch({ conditions, since, until, order, after }: Wish, text: string, limit: number): Step<Row> {
@@ -102,12 +102,13 @@ export class Keyset<Row> {
     if (since !== undefined) others.push({ sql: `${time} >= ?`, values: [since] });
     if (until !== undefined) others.push({ sql: `${time} < ?`, values: [until] });
     const by = `ORDER BY rowid ${order}`;
-    const end = others.length === 0 ? undefined : this.stepEnd("0", "rowid", words, range, by);
-    const last: Condition[] = end ? [upTo("rowid", order, [end.number])] : [];
+    const bound = others.length === 0 ? "" : `${by} LIMIT ${STEP}`;
+    // Where all that is wanted was found within the step, its end is not looked for.
+    const end = () => (bound === "" ? undefined : this.stepEnd("0", "rowid", words, range, by));
     // The words first, then their rows: the other way round SQLite would look at every row.
-    const found = [...range, ...last].map(({ sql }) => sql).join(" AND ");
-    const from = `(SELECT rowid FROM ${words} WHERE ${found}) AS found CROSS JOIN ${table} ON number = found.rowid`;
-    const values = [...range, ...last].flatMap((condition) => condition.values);
+    const found = `SELECT rowid FROM ${words} ${whereOf(range)} ${bound}`;
+    const from = `(${found}) AS found CROSS JOIN ${table} ON number = found.rowid`;
+    const values = range.flatMap((condition) => condition.values);
     return this.rows(from, others, `ORDER BY found.rowid ${order}`, limit, end, values);
   }
 
@@ -116,7 +117,7 @@ export class Keyset<Row> {
     where: readonly Condition[],
     by: string,
     limit: number,
-    end: Position | undefined,
+    end: () => Position | undefined,
     values: readonly (string | number)[] = [],
   ): Step<Row> {
     const { time, columns, row } = this.listed;
@@ -129,7 +130,7 @@ export class Keyset<Row> {
         row: row(rest),
         at: { time: at as number, number: number as number },
       }));
-    return { rows, next: rows.length === limit ? rows.at(-1)?.at : end };
+    return { rows, next: rows.length === limit ? rows.at(-1)?.at : end() };
   }
 
   /** The last row that a step looks at; undefined where it comes to the end. */
