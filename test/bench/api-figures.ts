@@ -1,8 +1,11 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { ServedGateway } from "../support/api-openai.ts";
 import { whereabouts } from "../support/engine-whereabouts.ts";
+import { freePort } from "../support/free-port.ts";
+import { until } from "../support/until.ts";
 import type { Carried, Load } from "./api-load.ts";
 import { type Figure, median } from "./figure.ts";
 
@@ -13,15 +16,17 @@ const REQUESTS = 16;
 const GOAL = { share: 0.95, added: 5 };
 
 /**
- * Requests and tokens a second, and the time to the first token, through the gateway and of llama-server itself:
- * the same process, model and requests, in turn, none twice.
+ * Requests and tokens a second, and the time to the first token, through the gateway and of a second llama-server that
+ * clients call as they would without Perch, by TCP: the same file, arguments and requests, in turn, none twice.
  */
 export async function apiFigures(): Promise<Figure[]> {
   const served = await ServedGateway.begin();
   const generator = new Generator();
   const { port } = new URL(served.url);
-  const gateway = { target: { host: "127.0.0.1", port: Number(port) }, headers: {} };
-  const direct = whereabouts(served.engine.pid ?? 0);
+  const gateway = { target: { host: "127.0.0.1", port: Number(port) }, headers: {}, keeps: true };
+  const server = await LonelyServer.like(served.engine.pid ?? 0);
+  const { headers } = whereabouts(served.engine.pid ?? 0);
+  const direct = { target: { host: "127.0.0.1", port: server.port }, headers, keeps: false };
   const figures: Figure[] = [];
   try {
     // The first of each warms up.
@@ -46,6 +51,7 @@ export async function apiFigures(): Promise<Figure[]> {
       }
   } finally {
     generator.end();
+    await server.end();
     await served.dispose();
   }
   return figures;
@@ -96,6 +102,39 @@ function figuresOf(
 function quantile(values: readonly number[], at: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(at * sorted.length))] ?? Number.NaN;
+}
+
+/** A llama-server by itself, that listens on a port. */
+class LonelyServer {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly port: number,
+  ) {}
+
+  /** With the program, the arguments and the environment of one that runs, but for where it listens. */
+  static async like(pid: number): Promise<LonelyServer> {
+    const words = (file: string) => readFileSync(`/proc/${pid}/${file}`, "utf8").split("\0").slice(0, -1);
+    const [, ...args] = words("cmdline");
+    const port = await freePort();
+    args[args.indexOf("--host") + 1] = "127.0.0.1";
+    const child = spawn(readlinkSync(`/proc/${pid}/exe`), [...args, "--port", String(port)], {
+      env: Object.fromEntries(words("environ").map((line) => line.split(/=(.*)/s).slice(0, 2))),
+      stdio: "ignore",
+    });
+    await until(() =>
+      fetch(`http://127.0.0.1:${port}/health`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+    return new LonelyServer(child, port);
+  }
+
+  async end(): Promise<void> {
+    const over = once(this.child, "exit");
+    this.child.kill();
+    await over;
+  }
 }
 
 /** The process that plays the clients. */

@@ -2,8 +2,10 @@ import { Agent, type RequestOptions, request } from "node:http";
 
 /** What the load generator is told to do. */
 export interface Load {
-  /** Where to: socketPath, or host and port. */
-  readonly target: Pick<RequestOptions, "socketPath" | "host" | "port">;
+  /** Where to, by TCP as any client would. */
+  readonly target: Required<Pick<RequestOptions, "host" | "port">>;
+  /** Whether it keeps a connection after a stream; llama-server closes it. */
+  readonly keeps: boolean;
   readonly headers: Record<string, string>;
   readonly stream: boolean;
   readonly clients: number;
@@ -67,7 +69,7 @@ const bodyOf = ({ salt, stream }: Load, index: number): string =>
   });
 
 function ask(
-  { target, headers, stream }: Load,
+  { target, keeps, headers, stream }: Load,
   body: string,
   agent: Agent,
 ): Promise<{ tokens: number; first: number }> {
@@ -75,8 +77,7 @@ function ask(
   return new Promise((resolve, reject) => {
     const sent = request({
       ...target,
-      // llama-server closes a connection after a stream.
-      agent: stream && target.socketPath ? false : agent,
+      agent: stream && !keeps ? false : agent,
       method: "POST",
       path: "/v1/chat/completions",
       headers: { ...headers, "content-type": "application/json", "content-length": Buffer.byteLength(body) },
