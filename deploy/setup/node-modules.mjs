@@ -6,7 +6,11 @@ import { fileKey, keyOf } from "./stamps.mjs";
 
 const NPM_ADVICE = "npm's registry has to be reachable for this step; start again once it is.";
 const ADDON_ADVICE =
-  "It is downloaded prebuilt from GitHub, or compiled with g++, make and python3 against Node's headers.";
+  "For Node 20 it is downloaded prebuilt from GitHub, or compiled with g++, make and python3 against Node's headers; Node 22 needs neither.";
+/** better-sqlite3 for a Node before Node-API 10, which compiles; the newer one comes compiled. As service/kernel/sqlite.ts has it. */
+const OLD_SQLITE = "better-sqlite3-node20";
+const OLD_NODE = Number(process.versions.napi) < 10;
+const SQLITE = OLD_NODE ? OLD_SQLITE : "better-sqlite3";
 
 /** npm packages exactly as package-lock.json has them, none of their install scripts run. */
 export function npmPackages({ root, stamps, production }) {
@@ -28,7 +32,7 @@ export function npmPackages({ root, stamps, production }) {
   };
 }
 
-/** The install scripts that package.json approves: better-sqlite3 compiles for about a minute. */
+/** The install scripts that package.json approves: on Node 20 better-sqlite3 compiles for about a minute. */
 export function nativeAddons({ root, stamps }) {
   // Another major version of Node has another binary interface; only this step is repeated then.
   const key = keyOf(
@@ -39,7 +43,9 @@ export function nativeAddons({ root, stamps }) {
   );
   return {
     title: "native modules",
-    hint: "better-sqlite3 compiles for about a minute where no prebuilt file can be downloaded",
+    hint: OLD_NODE
+      ? "better-sqlite3 compiles for about a minute where no prebuilt file can be downloaded"
+      : "looking whether they load",
     fresh: () => stamps.matches("addons", key) && sqliteBuilt(root),
     adopt: () => sqliteLoads(root) && stamps.write("addons", key),
     async run() {
@@ -47,7 +53,7 @@ export function nativeAddons({ root, stamps }) {
       const present = approvedScripts(root).filter((name) => existsSync(join(root, "node_modules", name)));
       if (present.length > 0) await run("npm", ["rebuild", ...present], { cwd: root, advice: ADDON_ADVICE });
       if (!sqliteLoads(root))
-        throw new SetupError("better-sqlite3 was built, but does not load", { advice: ADDON_ADVICE });
+        throw new SetupError("better-sqlite3 is there, but does not load", { advice: ADDON_ADVICE });
       stamps.write("addons", key);
       return `native modules built: ${present.join(", ") || "none needed"}`;
     },
@@ -59,7 +65,9 @@ const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
 function approvedScripts(root) {
   const { allowScripts = {} } = readJson(join(root, "package.json"));
-  return Object.keys(allowScripts).filter((name) => allowScripts[name] === true);
+  return Object.keys(allowScripts).filter(
+    (name) => allowScripts[name] === true && (OLD_NODE || name !== OLD_SQLITE),
+  );
 }
 
 /**
@@ -79,13 +87,14 @@ function installedAsLocked(root, production) {
   });
 }
 
-const sqliteFolder = (root) => join(root, "node_modules", "better-sqlite3");
+const sqliteFolder = (root) => join(root, "node_modules", SQLITE);
 const sqliteBuilt = (root) =>
+  !OLD_NODE ||
   !existsSync(sqliteFolder(root)) ||
   existsSync(join(sqliteFolder(root), "build/Release/better_sqlite3.node"));
 
 function sqliteLoads(root) {
   if (!existsSync(sqliteFolder(root))) return true;
-  const probe = "new (require('better-sqlite3'))(':memory:').close()";
+  const probe = `new (require('${SQLITE}'))(':memory:').close()`;
   return spawnSync(process.execPath, ["-e", probe], { cwd: root, stdio: "ignore" }).status === 0;
 }

@@ -13,7 +13,7 @@ const TO_BUILD = [
   { name: "g++", program: "g++" },
   { name: "make", program: "make" },
   { name: "git", program: "git" },
-  // node-gyp compiles better-sqlite3 where no prebuilt file can be downloaded.
+  // On Node 20 node-gyp compiles better-sqlite3 where no prebuilt file can be downloaded.
   { name: "python3", program: "python3" },
 ];
 const triplet = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { styleText } from "node:util";
-import Database from "better-sqlite3";
 import { createSensors } from "../../device/sensors/create-sensors.ts";
 import { loadConfig } from "../config/config.ts";
 import type { Config } from "../contract/config.ts";
@@ -14,6 +13,7 @@ import { engineShape } from "../inference/engine-args.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
+import { Database } from "../kernel/sqlite.ts";
 import { modelStoreOf } from "../model/chosen-level.ts";
 import { Queries } from "../record/queries.ts";
 

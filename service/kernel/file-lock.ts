@@ -1,7 +1,7 @@
 import { closeSync, fchownSync, openSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import Database from "better-sqlite3";
 import { messageOf, PerchError, systemCode } from "./errors.ts";
+import { Database } from "./sqlite.ts";
 
 /**
  * Makes sure that one process at a time changes something. The lock is the operating system's, on an empty file that
@@ -10,7 +10,7 @@ import { messageOf, PerchError, systemCode } from "./errors.ts";
 export class FileLock {
   private constructor(
     private readonly path: string,
-    private readonly holder: Database.Database,
+    private readonly holder: Database,
   ) {}
 
   /**
@@ -36,7 +36,7 @@ export class FileLock {
 }
 
 /** Undefined where the file is gone again. */
-function hold(path: string, what: string, wait: number): Database.Database | undefined {
+function hold(path: string, what: string, wait: number): Database | undefined {
   try {
     const holder = lockFile(path, wait);
     if (holder) return holder;
@@ -56,8 +56,8 @@ function hold(path: string, what: string, wait: number): Database.Database | und
  * Holds a file that is there until what is returned is closed or the process ends; undefined where another still has
  * it after `wait` ms. Throws SQLite's error.
  */
-export function lockFile(path: string, wait = 0): Database.Database | undefined {
-  let holder: Database.Database | undefined;
+export function lockFile(path: string, wait = 0): Database | undefined {
+  let holder: Database | undefined;
   try {
     holder = new Database(path, { timeout: wait, fileMustExist: true });
     // Nothing is ever written to it, not even a journal: it has to work on a full disk.

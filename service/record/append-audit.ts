@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import type { AuditRow } from "../contract/access.ts";
 import { isPerchError, PerchError } from "../kernel/errors.ts";
 import { silentLogger } from "../kernel/logger.ts";
+import { Database } from "../kernel/sqlite.ts";
 import { DATABASE } from "./faults.ts";
 import { MIGRATIONS, versionOf } from "./migrations.ts";
 import { Rows } from "./rows.ts";

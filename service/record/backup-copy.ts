@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, fsyncSync, openSync, statSync } from "node:fs";
 import { setPriority } from "node:os";
-import Database from "better-sqlite3";
+import { Database } from "../kernel/sqlite.ts";
 
 // node backup-copy.js DATABASE COPY: a process of its own, so that neither the copying nor the disk's flush holds the
 // service up. Copies the database as it is at one moment, checks the copy, and prints {bytes, sha256} of it as JSON.

@@ -1,7 +1,7 @@
-import type Database from "better-sqlite3";
 import type { Acknowledged, StoredEvent } from "../contract/api-events.ts";
 import type { EventChange } from "../contract/api-live.ts";
 import type { Event } from "../contract/observation.ts";
+import type { Database } from "../kernel/sqlite.ts";
 import { EVENT, type EventRow, storedEventOf } from "./row-forms.ts";
 
 /** Who took note of an event, or nobody any more. */
@@ -17,7 +17,7 @@ export class ChangeRows {
   private readonly withdrawEvent;
   private readonly findEvent;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database) {
     this.insert = db.prepare(
       "INSERT INTO change (at, kind, watch, event, observation) VALUES (?, ?, ?, ?, ?)",
     );

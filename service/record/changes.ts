@@ -1,5 +1,5 @@
-import type Database from "better-sqlite3";
 import type { Change, EventChange } from "../contract/api-live.ts";
+import type { Database } from "../kernel/sqlite.ts";
 import { OBSERVATION, type ObservationRow, observationOf } from "./row-forms.ts";
 
 interface ChangeRow {
@@ -13,7 +13,7 @@ interface ChangeRow {
 
 /** What changed, in the order of commits: a day of it, for those who follow the record and were away for a while. */
 export class Changes {
-  constructor(private readonly db: Database.Database) {}
+  constructor(private readonly db: Database) {}
 
   /** Changes with a number above that, oldest first, at most `limit`; observations only where they are wanted. */
   after(number: number, limit: number, observations: boolean): Change[] {

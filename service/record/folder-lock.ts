@@ -1,8 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type Database from "better-sqlite3";
 import { PerchError } from "../kernel/errors.ts";
 import { createPrivate, lockFile } from "../kernel/file-lock.ts";
+import type { Database } from "../kernel/sqlite.ts";
 
 const LOCK = "perch.lock";
 const PID = "perch.pid";
@@ -13,7 +13,7 @@ const PID = "perch.pid";
  */
 export class FolderLock {
   private constructor(
-    private readonly holder: Database.Database,
+    private readonly holder: Database,
     private readonly folder: string,
   ) {}
 

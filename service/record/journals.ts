@@ -1,8 +1,8 @@
-import type Database from "better-sqlite3";
 import type { AuditRow } from "../contract/access.ts";
 import type { AuditPage, DecisionPage } from "../contract/api-record.ts";
 import type { DecisionRow } from "../contract/decision.ts";
 import { iso } from "../kernel/clock.ts";
+import type { Database } from "../kernel/sqlite.ts";
 import type { Position } from "./keyset.ts";
 
 /** A row and its place in the order. */
@@ -15,7 +15,7 @@ interface JournalPage<T> {
 
 /** What people changed and what the governor decided, a page at a time, the newest first. */
 export class Journals {
-  constructor(private readonly db: Database.Database) {}
+  constructor(private readonly db: Database) {}
 
   audit(after: Position | undefined, limit: number): JournalPage<AuditPage["audit"][number]> {
     const { items, next } = this.page<AuditRow>("audit", 'who, role, "from", what, outcome', after, limit);

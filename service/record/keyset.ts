@@ -1,4 +1,4 @@
-import type Database from "better-sqlite3";
+import type { Database, Statement } from "../kernel/sqlite.ts";
 import { SearchTerms } from "./search-terms.ts";
 
 /** Rows that one step looks at, where a condition has no index: a few ms of work. */
@@ -61,10 +61,10 @@ export interface Step<Row> {
 export class Keyset<Row> {
   private readonly terms: SearchTerms;
   /** By their text: what is looked for comes in a few forms. */
-  private readonly statements = new Map<string, Database.Statement<unknown[], unknown[]>>();
+  private readonly statements = new Map<string, Statement<unknown[], unknown[]>>();
 
   constructor(
-    private readonly db: Database.Database,
+    private readonly db: Database,
     private readonly listed: Listed<Row>,
   ) {
     this.terms = new SearchTerms(db, listed.words);
@@ -147,7 +147,7 @@ export class Keyset<Row> {
     return found && { time: found[0] as number, number: found[1] as number };
   }
 
-  private statement(sql: string): Database.Statement<unknown[], unknown[]> {
+  private statement(sql: string): Statement<unknown[], unknown[]> {
     const known = this.statements.get(sql);
     if (known) return known;
     if (this.statements.size >= MOST_STATEMENTS) this.statements.clear();

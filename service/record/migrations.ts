@@ -1,5 +1,5 @@
-import type Database from "better-sqlite3";
 import { PerchError } from "../kernel/errors.ts";
+import type { Database } from "../kernel/sqlite.ts";
 
 /**
  * The database's form, one step a version: a step that was released is never changed, a new one is
@@ -136,7 +136,7 @@ export const MIGRATIONS: readonly string[] = [
 ];
 
 /** The database's version; throws PerchError DATA_NEWER where a later Perch wrote it. */
-export function versionOf(db: Database.Database, known = MIGRATIONS.length): number {
+export function versionOf(db: Database, known = MIGRATIONS.length): number {
   const version = Number(db.pragma("user_version", { simple: true }));
   if (version > known)
     throw new PerchError(
@@ -147,7 +147,7 @@ export function versionOf(db: Database.Database, known = MIGRATIONS.length): num
 }
 
 /** Brings the database to the latest version, each step in a transaction of its own. */
-export function migrate(db: Database.Database, steps: readonly string[] = MIGRATIONS): void {
+export function migrate(db: Database, steps: readonly string[] = MIGRATIONS): void {
   for (let version = versionOf(db, steps.length); version < steps.length; version += 1) {
     const step = steps[version] ?? "";
     db.transaction(() => {

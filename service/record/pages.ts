@@ -1,6 +1,6 @@
-import type Database from "better-sqlite3";
 import type { ListedEvent } from "../contract/api-events.ts";
 import type { Event, Observation } from "../contract/observation.ts";
+import type { Database } from "../kernel/sqlite.ts";
 import { type Condition, Keyset, type Order, type Position, type Step, type Wish } from "./keyset.ts";
 import {
   EVENT,
@@ -62,7 +62,7 @@ export class Pages {
   private readonly eventKeyset: Keyset<PictureRow>;
   private readonly observationKeyset: Keyset<ObservationRow>;
 
-  constructor(private readonly db: Database.Database) {
+  constructor(private readonly db: Database) {
     this.eventKeyset = new Keyset<PictureRow>(db, {
       ...{ table: "event", time: "started", index: "event_started", words: "event_words" },
       columns: `${EVENT}, ${PICTURE}`,

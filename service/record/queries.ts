@@ -1,7 +1,7 @@
-import type Database from "better-sqlite3";
 import type { AuditRow } from "../contract/access.ts";
 import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation } from "../contract/observation.ts";
+import type { Database } from "../kernel/sqlite.ts";
 import {
   EVENT,
   type EventRow,
@@ -44,7 +44,7 @@ type Stored<T, K extends keyof T> = Omit<T, K> & Readonly<Record<K, string | num
 
 /** What can be asked of the record. Newest first, except where said. */
 export class Queries {
-  constructor(private readonly db: Database.Database) {}
+  constructor(private readonly db: Database) {}
 
   events({ since, watch, rule, phase, limit = 100 }: EventFilter = {}): Event[] {
     const { where, values } = conditions({

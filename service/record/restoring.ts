@@ -15,9 +15,9 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { bytesText } from "../contract/units.ts";
 import { isPerchError, PerchError, systemCode } from "../kernel/errors.ts";
+import { Database } from "../kernel/sqlite.ts";
 import { DATABASE } from "./faults.ts";
 import { FolderLock } from "./folder-lock.ts";
 import { MIGRATIONS, versionOf } from "./migrations.ts";
@@ -107,7 +107,7 @@ function refuseTooLarge(data: string, bytes: number): void {
 function checked(copy: string, from: string): number {
   const wrong = (why: string, cause?: unknown) =>
     new PerchError("DATA_CORRUPT", `${from} cannot be put back: ${why}`, cause);
-  let db: Database.Database | undefined;
+  let db: Database | undefined;
   try {
     db = new Database(copy, { fileMustExist: true });
     // A database that was in use elsewhere needs no files beside it for this.

@@ -1,8 +1,8 @@
-import type Database from "better-sqlite3";
 import type { AuditRow } from "../contract/access.ts";
 import type { DecisionRow, LoadTaken } from "../contract/decision.ts";
 import type { Event, Observation } from "../contract/observation.ts";
 import { observationTopic } from "../contract/topics.ts";
+import type { Database } from "../kernel/sqlite.ts";
 import { ChangeRows } from "./change-rows.ts";
 import type { Entry } from "./entry.ts";
 import type { OutboxRow } from "./outbox-row.ts";
@@ -29,7 +29,7 @@ export class Rows {
   private readonly setProgress;
   private readonly getProgress;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database) {
     this.changes = new ChangeRows(db);
     this.insertObservation = db.prepare(
       `INSERT INTO observation (id, node, watch, feeds, captured, answered, answer, provenance)

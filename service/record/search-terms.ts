@@ -1,4 +1,4 @@
-import type Database from "better-sqlite3";
+import type { Database, Statement } from "../kernel/sqlite.ts";
 import { queryFor, termsOf } from "./words.ts";
 
 /** Words that begin alike and are asked for one by one; of more, SQLite looks for the beginning itself. */
@@ -10,10 +10,10 @@ const MOST_LIKE = 500;
  * words joined by OR it gives the newest rows as it finds them. So the words that begin so are looked up first.
  */
 export class SearchTerms {
-  private next: Database.Statement<[string], string> | undefined;
+  private next: Statement<[string], string> | undefined;
 
   constructor(
-    private readonly db: Database.Database,
+    private readonly db: Database,
     private readonly table: "observation_words" | "event_words",
   ) {}
 
@@ -44,7 +44,7 @@ export class SearchTerms {
   }
 
   /** Only where it is searched: whoever opens the record for something else needs none. */
-  private vocabulary(): Database.Statement<[string], string> {
+  private vocabulary(): Statement<[string], string> {
     const name = `temp.vocabulary_of_${this.table}`;
     this.db.exec(`CREATE VIRTUAL TABLE IF NOT EXISTS ${name} USING fts5vocab(main, ${this.table}, instance)`);
     return this.db.prepare<[string], string>(`SELECT term FROM ${name} WHERE term >= ? LIMIT 1`).pluck();

@@ -1,9 +1,9 @@
 import { mkdirSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { PerchError } from "../kernel/errors.ts";
 import { createPrivate } from "../kernel/file-lock.ts";
 import type { Logger } from "../kernel/logger.ts";
+import { Database } from "../kernel/sqlite.ts";
 import { Changes } from "./changes.ts";
 import type { Entry } from "./entry.ts";
 import { DATABASE, damaged } from "./faults.ts";
@@ -28,9 +28,9 @@ export class Store {
 
   private constructor(
     readonly folder: string,
-    readonly db: Database.Database,
+    readonly db: Database,
     /** What is asked goes here: nothing that somebody wants to know can change the record. */
-    private readonly readingDb: Database.Database,
+    private readonly readingDb: Database,
     private readonly lock: FolderLock,
   ) {
     this.queries = new Queries(readingDb);
@@ -48,7 +48,7 @@ export class Store {
   static open(folder: string): Store {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const lock = FolderLock.take(folder);
-    let db: Database.Database | undefined;
+    let db: Database | undefined;
     try {
       db = openDatabase(folder);
       return new Store(folder, db, readingOf(folder), lock);
@@ -116,7 +116,7 @@ export class Store {
   }
 }
 
-function openDatabase(folder: string): Database.Database {
+function openDatabase(folder: string): Database {
   const path = join(folder, DATABASE);
   createPrivate(path);
   const unclean = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
@@ -139,11 +139,11 @@ function openDatabase(folder: string): Database.Database {
   }
 }
 
-function readingOf(folder: string): Database.Database {
+function readingOf(folder: string): Database {
   return new Database(join(folder, DATABASE), { readonly: true, fileMustExist: true, timeout: 2000 });
 }
 
-function check(db: Database.Database, folder: string): void {
+function check(db: Database, folder: string): void {
   const found = db.pragma("quick_check(1)", { simple: true });
   if (found !== "ok") throw damaged(folder, found);
 }
@@ -157,7 +157,7 @@ export function diskOf(folder: string): { size: number; free: number } {
 /** The record for reading only, beside a service that may be running: for the command line. */
 export class Reader {
   readonly queries: Queries;
-  private readonly db: Database.Database;
+  private readonly db: Database;
 
   /** Throws PerchError DATA_NEWER, or what SQLite said; SQLITE_CANTOPEN where there is no record yet. */
   constructor(folder: string) {

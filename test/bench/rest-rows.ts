@@ -1,5 +1,5 @@
-import Database from "better-sqlite3";
 import { silentLogger } from "../../service/kernel/logger.ts";
+import { Database } from "../../service/kernel/sqlite.ts";
 import { Store } from "../../service/record/store.ts";
 import { wordsOfAnswer, wordsOfEvent } from "../../service/record/words.ts";
 import { event, observation } from "../support/record-entries.ts";

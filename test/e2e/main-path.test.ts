@@ -1,6 +1,6 @@
-import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Observation } from "../../service/contract/observation.ts";
+import { Database } from "../../service/kernel/sqlite.ts";
 import { cellSound, cellVideo } from "../support/cell-media.ts";
 import { CELL_FEEDS, PerchProcess, SCENE_WATCH, SOUND_WATCH } from "../support/perch.ts";
 import { startRtspCamera } from "../support/rtsp-camera.ts";

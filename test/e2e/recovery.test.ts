@@ -1,6 +1,6 @@
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Event, Observation } from "../../service/contract/observation.ts";
+import { Database } from "../../service/kernel/sqlite.ts";
 import { cellVideo } from "../support/cell-media.ts";
 import { Mosquitto, Subscriber } from "../support/mosquitto.ts";
 import { CELL_FEEDS, PerchProcess, SCENE_WATCH, SOUND_WATCH } from "../support/perch.ts";

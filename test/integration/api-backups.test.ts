@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { Backup } from "../../service/contract/api-record.ts";
 import { iso } from "../../service/kernel/clock.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
+import { Database } from "../../service/kernel/sqlite.ts";
 import { Backups } from "../../service/record/backups.ts";
 import { accessFolder, Served } from "../support/access-served.ts";
 import { FakeClock } from "../support/fake-clock.ts";

@@ -1,7 +1,7 @@
-import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { WatchList, WatchView } from "../../service/contract/api-watches.ts";
 import type { Event } from "../../service/contract/observation.ts";
+import { Database } from "../../service/kernel/sqlite.ts";
 import { ServedAppliance } from "../support/appliance-served.ts";
 import { CELL_FEEDS, SCENE_WATCH, SOUND_WATCH } from "../support/perch.ts";
 import { until } from "../support/until.ts";

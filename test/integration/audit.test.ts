@@ -1,9 +1,9 @@
 import { chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { Tokens } from "../../service/api/access/tokens.ts";
 import type { AuditRow } from "../../service/contract/access.ts";
+import { Database } from "../../service/kernel/sqlite.ts";
 import { MIGRATIONS, migrate } from "../../service/record/migrations.ts";
 import { appendAudit, Reader } from "../../service/record/record.ts";
 import { accessFolder, Served, wish } from "../support/access-served.ts";

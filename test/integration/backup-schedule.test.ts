@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import pino from "pino";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { PerchError } from "../../service/kernel/errors.ts";
 import { silentLogger } from "../../service/kernel/logger.ts";
+import { Database } from "../../service/kernel/sqlite.ts";
 import type { Room } from "../../service/record/backup-room.ts";
 import { BackupSchedule } from "../../service/record/backup-schedule.ts";
 import { Backups } from "../../service/record/backups.ts";

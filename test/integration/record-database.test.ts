@@ -1,13 +1,13 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { describe, expect, test } from "vitest";
+import { Database } from "../../service/kernel/sqlite.ts";
 import { MIGRATIONS, migrate } from "../../service/record/migrations.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { entry, event, observation } from "../support/record-entries.ts";
 import { openRecord, recordIn, testFolder } from "../support/record-opened.ts";
 
-const version = (db: Database.Database) => db.pragma("user_version", { simple: true });
+const version = (db: Database) => db.pragma("user_version", { simple: true });
 
 describe("a database of another version", () => {
   test("that is older is brought up step by step and keeps its rows", async () => {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Event, Observation } from "../../service/contract/observation.ts";
+import { Database } from "../../service/kernel/sqlite.ts";
 import type { Position } from "../../service/record/keyset.ts";
 import { MIGRATIONS, migrate } from "../../service/record/migrations.ts";
 import type { EventsWanted, ObservationsWanted } from "../../service/record/pages.ts";
