@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
-import type { FastifyReply } from "fastify";
 import { PASSWORD } from "../contract/accounts.ts";
+import { ASKING, type SealedPage, sealedPage, sendPage } from "./sealed-page.ts";
 import type { Api } from "./server.ts";
 
 const STYLE = `
@@ -24,18 +23,11 @@ const STYLE = `
 `;
 
 /** Shared by both pages: puts a form to an address as JSON, and says what came of it. */
-const COMMON = `
-  const byId = (id) => document.getElementById(id);
+const COMMON = `${ASKING}
   const tell = (text, wrong = false) => {
     byId("told").textContent = text;
     byId("told").className = wrong ? "wrong" : "";
   };
-  async function ask(method, path, body, csrf) {
-    const headers = { ...(body && { "content-type": "application/json" }), ...(csrf && { "x-csrf-token": csrf }) };
-    const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
-    const said = answer.status === 204 ? {} : await answer.json();
-    return { ok: answer.ok, status: answer.status, said };
-  }
   function onSend(act) {
     byId("form").addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -64,7 +56,7 @@ const COMMON = `
 const LOGIN = `${COMMON}
   onSend(async () => {
     const { ok, said } = await ask("POST", "/api/session", { name: byId("name").value.trim(), password: byId("password").value });
-    if (ok) return show(said);
+    if (ok) return location.replace("/");
     tell(said.error, true);
     byId("password").select();
   });
@@ -109,24 +101,12 @@ const SETUP_PAGE = page({
 
 /** Logging in and the first run, each one page that needs nothing from elsewhere. */
 export function pageRoutes(app: Api): void {
-  app.get("/login", { config: { open: true } }, (_request, reply) => send(reply, LOGIN_PAGE));
-  app.get("/setup", { config: { open: true } }, (_request, reply) => send(reply, SETUP_PAGE));
+  app.get("/login", { config: { open: true } }, (_request, reply) => sendPage(reply, LOGIN_PAGE));
+  app.get("/setup", { config: { open: true } }, (_request, reply) => sendPage(reply, SETUP_PAGE));
 }
 
-interface Page {
-  readonly html: string;
-  /** Allows the page's own script and style, by their hashes, and nothing else. */
-  readonly policy: string;
-}
-
-function page(of: { title: string; lead: string; fields: string; send: string; script: string }): Page {
-  const html = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${of.title} – Perch</title>
-<style>${STYLE}</style>
-<main>
+function page(of: { title: string; lead: string; fields: string; send: string; script: string }): SealedPage {
+  const body = `<main>
   <h1>Perch</h1>
   <form id="form" method="post" autocomplete="on">
     <p>${of.lead}</p>
@@ -134,35 +114,11 @@ function page(of: { title: string; lead: string; fields: string; send: string; s
     <button id="send">${of.send}</button>
   </form>
   <section id="in" hidden>
-    <p>Logged in as <strong id="who"></strong>. <a href="/docs">What one can ask this box</a></p>
+    <p>Logged in as <strong id="who"></strong>. <a href="/">What this box sees</a></p>
     <button id="out" type="button">Log out</button>
   </section>
   <p id="told" role="alert"></p>
   <noscript>This page needs JavaScript; perch user on the command line does without.</noscript>
-</main>
-<script>${of.script}</script>
-</html>
-`;
-  const policy = [
-    "default-src 'none'",
-    `script-src '${hashOf(of.script)}'`,
-    `style-src '${hashOf(STYLE)}'`,
-    "connect-src 'self'",
-    "form-action 'none'",
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-  ].join("; ");
-  return { html, policy };
-}
-
-function send(reply: FastifyReply, { html, policy }: Page): FastifyReply {
-  return reply
-    .header("content-security-policy", policy)
-    .header("cache-control", "no-store")
-    .type("text/html; charset=utf-8")
-    .send(html);
-}
-
-function hashOf(text: string): string {
-  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
+</main>`;
+  return sealedPage({ title: `${of.title} – Perch`, style: STYLE, script: of.script, body });
 }
