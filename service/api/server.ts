@@ -19,6 +19,7 @@ import type { Audit } from "./access/audit.ts";
 import { setupLink } from "./access/setup-link.ts";
 import type { SignIn } from "./access/sign-in.ts";
 import { LONGEST_BODY, limitBodyTime } from "./body-time.ts";
+import { homeRoute } from "./home/page.ts";
 import { mcpRoute } from "./mcp.ts";
 import { type GatewayOptions, gatewayRoutes } from "./openai/routes.ts";
 import { describeRoutes, openApiRoute } from "./openapi.ts";
@@ -182,6 +183,7 @@ export class ApiServer implements Part {
     governorRoutes(app, this.options);
     sessionRoutes(app, this.options);
     accountRoutes(app, this.options);
+    homeRoute(app);
     pageRoutes(app);
     if (feeds) feedRoutes(app, { feeds, access, audit, clock });
     if (watches) watchRoutes(app, { watches, access, audit });
