@@ -53,7 +53,7 @@ const BODY = `<header>
   </div>
   <noscript>This page needs JavaScript; perch tail and perch events on the command line do without.</noscript>
 </main>
-<footer><a href="/docs">API</a> <a href="/metrics">Metrics</a> <span>Nothing leaves this box.</span></footer>`;
+<footer><a href="/docs">API</a> <a href="/metrics">Metrics</a> <span id="version"></span></footer>`;
 
 const HOME_PAGE: SealedPage = sealedPage({
   title: "Perch",

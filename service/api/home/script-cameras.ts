@@ -39,7 +39,7 @@ export const CAMERAS = `
     say(one.title, feed.title ?? feed.id);
     say(one.state, STATES[feed.state] ?? feed.state);
     one.state.className = "pill " + feed.state;
-    sayOrHide(one.reason, live ? "" : feed.reason ?? "");
+    sayOrHide(one.reason, live ? "" : capital(feed.reason ?? ""));
     if (feed.kind === "camera") showCamera(one);
   }
 

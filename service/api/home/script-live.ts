@@ -52,7 +52,7 @@ export const LIVE = `
     const told = await get("/health/ready");
     if (told.said.status === undefined) throw new Error(told.said.error);
     showHealth(told.said);
-    if (!governor || !who) showGovernor((await get("/api/governor")).said);
+    if (!who || governor?.ladder === undefined) showGovernor((await get("/api/governor")).said);
     if (who) {
       if (!byId("node").textContent) showNode((await get("/api/system")).said.node);
       await loadFeeds();

@@ -5,7 +5,7 @@ export const WORDS = `
   const SEVERITIES = { info: "Info", warning: "Warning", alarm: "Alarm" };
   const PARTS = { record: "Record", engine: "Model", remote: "Model elsewhere", watching: "Watches", delivery: "MQTT",
     broker: "Broker of its own", governor: "Governor", backups: "Backups", changes: "Changes", feeds: "Feeds", api: "HTTP" };
-  const partName = (name) => PARTS[name] ?? name.charAt(0).toUpperCase() + name.slice(1);
+  const partName = (name) => PARTS[name] ?? capital(name);
 
   /** A length in ms: "12 s", "3 min", "2 h 5 min", "3 days". */
   function length(ms) {
@@ -24,6 +24,7 @@ export const WORDS = `
     return new Date(at).toLocaleString(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
   }
   const exact = (at) => new Date(at).toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" });
+  const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const percent = (share) => Math.round(share * 100) + "%";
   const degrees = (celsius) => celsius.toFixed(1) + " °C";
   const value = (of) => of === true ? "yes" : of === false ? "no" : String(of);

@@ -52,8 +52,10 @@ header { display: flex; align-items: center; gap: 1rem; padding: 1rem 0 }
 #why { max-width: 62rem; margin-top: .35rem }
 #next { max-width: 62rem }
 #faults { margin-top: .75rem; max-width: 62rem }
-#faults li { padding: .5rem .75rem; border-left: 3px solid var(--alarm); background: var(--soft); overflow-wrap: anywhere }
-#faults li + li { margin-top: 2px }
+#faults { padding: .6rem .9rem; border-left: 3px solid var(--warning); border-radius: 4px; background: var(--soft); overflow-wrap: anywhere }
+#faults.bad { border-color: var(--alarm); color: inherit }
+#faults strong { font-weight: 550; margin-right: .35rem }
+#faults li + li { margin-top: .25rem }
 #faults:empty, #facts:empty { display: none }
 #facts { display: flex; flex-wrap: wrap; gap: .9rem 2.75rem; margin-top: 1.1rem }
 #facts dt { font-size: .75rem; color: var(--dim) }
@@ -65,14 +67,14 @@ header { display: flex; align-items: center; gap: 1rem; padding: 1rem 0 }
 #locked { max-width: 34rem; padding: 1.5rem; border: 1px solid var(--line); border-radius: 10px; background: var(--card) }
 #locked h2 { font-size: 1rem; color: var(--text); margin: 0 0 .25rem }
 #locked p + p { margin-top: 1rem }
-#seen { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 31rem); gap: 2rem; align-items: start }
+#seen { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 35rem); gap: 2rem; align-items: start }
 #seen section + section { margin-top: 1.75rem }
 .empty { padding: 1.25rem; border: 1px dashed var(--line); border-radius: 10px; color: var(--dim) }
 #cameras { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17.5rem), 1fr)); gap: 1rem }
 .camera { overflow: hidden }
 .camera:only-child { max-width: 40rem }
 .frame { position: relative; aspect-ratio: 16 / 9; background: var(--soft) }
-.frame img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: #000 }
+.frame img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: var(--soft) }
 .instead { position: absolute; inset: 0; display: grid; place-items: center; padding: 1rem; text-align: center; color: var(--dim);
   overflow: auto; overflow-wrap: anywhere }
 img:not([hidden]) + .instead { inset: auto 0 0; padding: .4rem .75rem; color: #fff; background: #000b; text-align: left; place-items: start }
@@ -103,6 +105,7 @@ img:not([hidden]) + .instead { inset: auto 0 0; padding: .4rem .75rem; color: #f
 .meta { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .7rem; font-size: .75rem; color: var(--dim); overflow-wrap: anywhere }
 .meta .on { color: var(--text); font-weight: 500 }
 .answer { font-size: .75rem; white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
+#events .button { font-size: .75rem; padding: .2rem .6rem }
 .noted { font-size: .75rem; overflow-wrap: anywhere }
 .noted::before { content: "✓ "; color: var(--good) }
 footer { display: flex; gap: 1.25rem; padding: 2.5rem 0 1.5rem; font-size: .8125rem; color: var(--dim) }
