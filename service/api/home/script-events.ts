@@ -86,7 +86,8 @@ export const EVENTS = `
     row.time.title = exact(event.started);
     say(row.state, open ? "Open" : "Over after " + length(Date.parse(event.ended) - Date.parse(event.started)));
     row.state.className = open ? "pill on" : "";
-    sayOrHide(row.answer, answerText(event.answer));
+    // The last answer of one that is over tells why it ended, not what it was.
+    sayOrHide(row.answer, open ? answerText(event.answer) : "");
     row.answer.title = row.answer.textContent;
     const { acknowledged } = event;
     sayOrHide(row.noted, acknowledged ? "Acknowledged by " + byWhom(acknowledged.by) + (acknowledged.note ? ": " + acknowledged.note : "") : "");

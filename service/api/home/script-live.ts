@@ -71,7 +71,7 @@ export const LIVE = `
   }
 
   async function keepFresh() {
-    setInterval(() => { for (const row of order) showEventTime(row); }, 10_000);
+    setInterval(() => { for (const row of order) showEventTime(row); }, 1000);
     for (;;) {
       await whenVisible();
       try { await freshen(); } catch { lost(); }
