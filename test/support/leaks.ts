@@ -15,7 +15,6 @@ const SPARE = 8;
 interface Mark {
   readonly ran: number;
   readonly descriptors: number;
-  /** Bytes that this process holds once all that can go is gone. */
   readonly held: number;
   readonly engine: number;
 }
@@ -53,19 +52,24 @@ export class Leaks {
   }
 
   private mark(): Mark {
-    setFlagsFromString("--expose-gc");
-    const collect = runInNewContext("gc") as () => void;
-    // Twice: what the first frees may hold more, by finalizers.
-    collect();
-    collect();
-    const { heapUsed, external } = process.memoryUsage();
     return {
       ran: this.ran,
       descriptors: descriptors(),
-      held: heapUsed + external,
+      held: heldBytes(),
       engine: this.engine ? residentOf(this.engine()) : 0,
     };
   }
+}
+
+/** What this process holds once all that can go is gone. */
+export function heldBytes(): number {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  // Twice: what the first frees may hold more, by finalizers.
+  collect();
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function residentOf(pid: number): number {
