@@ -38,6 +38,8 @@ const COMMON = `${ASKING}
       byId("send").disabled = false;
     });
   }
+  /** Never done: nothing is sent twice while the next page comes. */
+  const leave = (to) => new Promise(() => location.replace(to));
   let csrf;
   function show(who) {
     csrf = who.csrf;
@@ -56,7 +58,7 @@ const COMMON = `${ASKING}
 const LOGIN = `${COMMON}
   onSend(async () => {
     const { ok, said } = await ask("POST", "/api/session", { name: byId("name").value.trim(), password: byId("password").value });
-    if (ok) return location.replace("/");
+    if (ok) return leave("/");
     tell(said.error, true);
     byId("password").select();
   });

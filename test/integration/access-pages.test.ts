@@ -6,6 +6,8 @@ import { describe, expect, it } from "vitest";
 import { setupLink } from "../../service/api/access/setup-link.ts";
 import { Served } from "../support/access-served.ts";
 import { PASSWORD } from "../support/browser.ts";
+import { PageBrowser } from "../support/page-browser.ts";
+import { until } from "../support/until.ts";
 
 const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 const between = (html: string, tag: string) =>
@@ -29,6 +31,53 @@ describe("the pages to log in", () => {
     expect(html).not.toMatch(/\s(src|style|on\w+)=|https?:/);
     expect(headers.get("x-frame-options")).toBe("DENY");
     expect(headers.get("cache-control")).toBe("no-store");
+  });
+});
+
+describe("the front page", () => {
+  it("is for everybody, says nothing of the box by itself, and loads nothing from elsewhere", async () => {
+    for (const lan of [false, true]) {
+      const served = await Served.start({ lan });
+      const { status, headers, body } = await served.ask("/");
+      const html = String(body);
+      expect([status, headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+      expect(headers.get("content-security-policy")?.split("; ")).toEqual([
+        "default-src 'none'",
+        `script-src ${hashOf(between(html, "script"))}`,
+        `style-src ${hashOf(between(html, "style"))}`,
+        "connect-src 'self'",
+        "img-src 'self' blob: data:",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+      ]);
+      expect(html).not.toMatch(/\s(src|style|on\w+)="|https?:|innerHTML|insertAdjacentHTML/);
+      expect([...html.matchAll(/(?:href)="([^"]*)"/g)].map(([, to]) => to?.slice(0, 10)).sort()).toEqual(
+        ["/api/event", "/docs", "/login", "/login", "/metrics", "data:image"].sort(),
+      );
+      expect(headers.get("cache-control")).toBe("no-store");
+    }
+  });
+
+  it("is nothing but the way to the login on the LAN for who is not logged in", async () => {
+    const served = await Served.start({ lan: true });
+    const browser = new PageBrowser(served.url);
+    await browser.open("/");
+    await until(() => browser.path === "/login" && browser.text("#send") === "Log in");
+    expect(browser.asked).toEqual(["/", "/api/session", "/api/governor", "/login", "/api/session"]);
+  });
+
+  it("says what is missing where the box is not ready", async () => {
+    const served = await Served.start();
+    const reason = "its file <b>q8_0.gguf</b> is missing: perch models pull brings it";
+    served.parts = { engine: { state: "degraded", reason }, broker: { state: "ok" } };
+    const browser = new PageBrowser(served.url);
+    await browser.open("/");
+    await until(() => browser.text("#ready") === "Not ready");
+    expect(browser.text("#faults")).toBe(`Model I${reason.slice(1)}`);
+    expect(browser.count("#faults b")).toBe(0);
+    await until(() => (browser.text("#facts") ?? "") !== "");
+    expect(browser.text("#facts")).toContain("of scripted");
   });
 });
 
