@@ -60,9 +60,11 @@ function hashOf(text: string): string {
 /** Of every page's script: finding an element, and asking the service. Rejects where the box does not answer. */
 export const ASKING = `
   const byId = (id) => document.getElementById(id);
+  const PATIENCE = 20_000;
   async function ask(method, path, body, csrf) {
     const headers = { ...(body && { "content-type": "application/json" }), ...(csrf && { "x-csrf-token": csrf }) };
-    const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body) });
+    const sent = { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(PATIENCE) };
+    const answer = await fetch(path, sent);
     const said = answer.status === 204 ? {} : await answer.json();
     return { ok: answer.ok, status: answer.status, said, date: answer.headers.get("date") };
   }

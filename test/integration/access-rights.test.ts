@@ -81,7 +81,6 @@ describe("a service on the LAN", () => {
     const served = await Served.start({ lan: true });
     expect((await served.ask("/health/live")).body).toEqual({ status: "live", version: "0.0.0" });
     for (const path of [
-      "/",
       "/metrics",
       "/none",
       "/health",

@@ -101,10 +101,13 @@ describe("the front page of a box", () => {
     await until(() => browser.count("#events li") > 0 && browser.text("#line") === "Live");
     expect(browser.count("#events button")).toBe(0);
     await perch.stop();
-    await until(() => /lost|does not answer/.test(browser.text("#line") ?? ""));
+    await until(() => /does not answer/.test(browser.text("#line") ?? ""));
+    expect(browser.text("#ready")).toBe("No answer");
+    expect(browser.text("#stale")).toMatch(/^How it was when the box answered last/);
     await perch.start();
     await until(() => browser.text("#line") === "Live");
     await until(() => browser.text("#ready") !== "No answer");
+    expect(browser.text("#stale")).toBeUndefined();
     expect(browser.count("#events li")).toBeGreaterThan(0);
   });
 });

@@ -20,6 +20,7 @@ const BODY = `<header>
 <main>
   <section id="status" aria-labelledby="ready">
     <h1 id="ready" class="wait">Asking the box …</h1>
+    <p id="stale" class="wrong" hidden></p>
     <p id="why"></p>
     <p id="next" class="dim"></p>
     <ul id="faults"></ul>

@@ -1,7 +1,10 @@
 /** What keeps the page as the box is: one stream of changes, and now and then a question. */
 export const LIVE = `
   const FRESH_EVERY = 10_000, AGAIN_AFTER = 3000;
-  let stream, away = false;
+  /** Whether the box does not answer, and when it did last, epoch ms. */
+  let stream, away = false, answered;
+  /** Asks how the box does now instead of when its turn comes. */
+  let askNow = () => undefined;
 
   /** Read out when it changes; nothing else on the page is. */
   const tellLine = (text, bad) => { say(byId("line"), text); byId("line").className = bad ? "bad" : "good"; };
@@ -11,6 +14,17 @@ export const LIVE = `
     tellLine(NO_ANSWER, true);
     say(byId("ready"), "No answer");
     byId("ready").className = "bad";
+    document.body.classList.add("stale");
+    sayOrHide(byId("stale"), answered ? "How it was when the box answered last, at " + new Date(answered).toLocaleTimeString() + ":" : "");
+  }
+
+  function back() {
+    away = false;
+    tellLine("");
+    document.body.classList.remove("stale");
+    byId("stale").hidden = true;
+    // It may still seem open, to a box that was switched off.
+    if (who) follow();
   }
 
   /** The browser connects again by itself, and the box tells what was missed; whatever it was, the lists are asked for anew. */
@@ -29,7 +43,8 @@ export const LIVE = `
     on("governor", showGovernor);
     mine.onerror = () => {
       if (mine !== stream) return;
-      tellLine("The connection is lost. Trying again …", true);
+      if (!away) tellLine("The connection is lost. Trying again …", true);
+      askNow();
       if (mine.readyState === EventSource.CLOSED) setTimeout(() => mine === stream && refused(), AGAIN_AFTER);
     };
   }
@@ -57,11 +72,8 @@ export const LIVE = `
       if (!byId("node").textContent) showNode((await get("/api/system")).said.node);
       await loadFeeds();
     }
-    if (!away) return;
-    away = false;
-    tellLine("");
-    // It may still seem open, to a box that was switched off.
-    if (who) follow();
+    answered = Date.now();
+    if (away) back();
   }
 
   function showNode(node) {
@@ -75,7 +87,7 @@ export const LIVE = `
     for (;;) {
       await whenVisible();
       try { await freshen(); } catch { lost(); }
-      await pause(away ? AGAIN_AFTER : FRESH_EVERY);
+      await Promise.race([pause(away ? AGAIN_AFTER : FRESH_EVERY), new Promise((resolve) => { askNow = resolve; })]);
     }
   }
 `;

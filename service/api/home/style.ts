@@ -63,6 +63,7 @@ header { display: flex; align-items: center; gap: 1rem; padding: 1rem 0 }
 #facts dt + dd { font-weight: 550 }
 #facts dd + dd { font-size: .75rem }
 #facts .note { color: var(--warning) }
+.stale :is(#why, #next, #faults, #facts, #seen) { opacity: .6 }
 
 #locked { max-width: 34rem; padding: 1.5rem; border: 1px solid var(--line); border-radius: 10px; background: var(--card) }
 #locked h2 { font-size: 1rem; color: var(--text); margin: 0 0 .25rem }
@@ -72,7 +73,7 @@ header { display: flex; align-items: center; gap: 1rem; padding: 1rem 0 }
 .empty { padding: 1.25rem; border: 1px dashed var(--line); border-radius: 10px; color: var(--dim) }
 #cameras { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17.5rem), 1fr)); gap: 1rem }
 .camera { overflow: hidden }
-.camera:only-child { max-width: 40rem }
+.camera:only-child { grid-column: 1 / -1 }
 .frame { position: relative; aspect-ratio: 16 / 9; background: var(--soft) }
 .frame img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; background: var(--soft) }
 .instead { position: absolute; inset: 0; display: grid; place-items: center; padding: 1rem; text-align: center; color: var(--dim);
