@@ -67,8 +67,10 @@ describe("the front page of a box", () => {
     expect(browser.count("#events h3 *")).toBe(0);
     expect(browser.text("#events .meta")).toMatch(/^Alarmscene.*Open$/);
     expect(browser.text("#events .noted")).toBeUndefined();
+    browser.focus("#events button");
     browser.click("#events button");
     await until(() => browser.text("#events .noted") === "Acknowledged by you");
+    await until(() => browser.focused === browser.find("#events .noted"));
     expect(browser.count("#events button")).toBe(0);
     const rowBefore = browser.find("#events li");
 

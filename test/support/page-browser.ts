@@ -1,4 +1,4 @@
-import { Browser, type BrowserPage, type BrowserWindow } from "happy-dom";
+import { Browser, type BrowserPage, type BrowserWindow, type Element, type HTMLElement } from "happy-dom";
 import { Agent, EventSource } from "undici";
 import { onTestFinished } from "vitest";
 import { PASSWORD } from "./browser.ts";
@@ -65,7 +65,7 @@ export class PageBrowser {
     return found.textContent ?? "";
   }
 
-  find(selector: string): unknown {
+  find(selector: string): Element | null {
     return this.page.mainFrame.document.querySelector(selector);
   }
 
@@ -83,6 +83,14 @@ export class PageBrowser {
     const found = this.page.mainFrame.document.querySelector(selector);
     if (!found) throw new Error(`there is no ${selector}`);
     found.dispatchEvent(new this.page.mainFrame.window.MouseEvent("click", { bubbles: true }));
+  }
+
+  focus(selector: string): void {
+    (this.find(selector) as HTMLElement | null)?.focus();
+  }
+
+  get focused(): unknown {
+    return this.page.mainFrame.document.activeElement;
   }
 
   /** What happy-dom lacks, and that no answer reaches a page that is left: a browser ends its script with it. */

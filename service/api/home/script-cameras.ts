@@ -62,7 +62,7 @@ export const CAMERAS = `
     // One that is away has no picture of now; one that stalled keeps its last, and says so.
     if (feed.state !== "live" && feed.state !== "stalled") { image.hidden = true; one.tag = undefined; sayOrHide(one.time, ""); }
     instead.hidden = feed.state === "live" && !image.hidden;
-    if (feed.state === "live" || (!feed.reason && image.hidden)) sayOrHide(reason, feed.state === "live" ? "Waiting for a picture …" : STATES[feed.state]);
+    if (feed.state === "live" || !feed.reason) sayOrHide(reason, feed.state === "live" ? "Waiting for a picture …" : STATES[feed.state]);
   }
 
   /** A picture after the other, and nothing while nobody looks: a camera costs one short request every two seconds. */

@@ -33,6 +33,8 @@ export const EVENTS = `
     if (held) { held.push(event); return; }
     const known = rows.get(event.id);
     if (known && known.event.sequence > event.sequence) return;
+    const last = order.at(-1)?.event.started ?? "";
+    if (!known && order.length === MOST_EVENTS && event.started < last) return;
     put(event);
     showOrder();
   }
@@ -72,7 +74,7 @@ export const EVENTS = `
     picture.append(shape);
     button.addEventListener("click", () => acknowledge(rows.get(id)));
     const meta = el("p", { className: "meta" }, severity, watch, time, state);
-    return { ...parts, node: el("li", {}, picture, el("div", { className: "what" }, title, meta, answer, noted), button) };
+    return { ...parts, tries: 0, node: el("li", {}, picture, el("div", { className: "what" }, title, meta, answer, noted), button) };
   }
 
   function showEvent(row) {
@@ -99,13 +101,18 @@ export const EVENTS = `
 
   const byWhom = (by) => by === "account " + who.name ? "you" : by.startsWith("account ") ? by.slice(8) : by;
 
-  /** The stream does not say whether there is a picture: a camera's watch has one as a rule. */
+  /** The stream does not say whether there is a picture: a camera's watch has one as a rule, a large one a moment later. */
   function showEventPicture(row) {
     const { event } = row;
     const seen = [...shown.values()].some(({ feed }) => feed.kind === "camera" && feed.watches.includes(event.watch));
-    if (row.image || !(event.picture ?? seen)) return;
+    if (row.image || row.tries > 1 || rows.get(event.id) !== row || !(event.picture ?? seen)) return;
     row.image = el("img", { loading: "lazy", alt: "", width: 88, height: 56 });
-    row.image.onerror = () => row.image.remove();
+    row.image.onerror = () => {
+      row.image.remove();
+      row.image = undefined;
+      row.tries += 1;
+      setTimeout(() => showEventPicture(row), 3000);
+    };
     row.image.src = "/api/events/" + encodeURIComponent(event.id) + "/picture.jpg";
     row.picture.append(row.image);
   }
@@ -114,13 +121,13 @@ export const EVENTS = `
 
   async function acknowledge(row) {
     const { button, event } = row;
+    const focused = document.activeElement === button;
     button.disabled = true;
     try {
       const { ok, status, said } = await ask("POST", "/api/events/" + encodeURIComponent(event.id) + "/acknowledge", {}, who.csrf);
       if (status === 401) return location.reload();
       say(byId("events-told"), ok ? "" : "“" + event.title + "” was not acknowledged: " + said.error);
       if (ok) {
-        const focused = document.activeElement === button;
         eventChanged(said);
         // The button is gone: who uses the keyboard goes on from here.
         if (focused) row.noted.focus();

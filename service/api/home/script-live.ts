@@ -63,12 +63,22 @@ export const LIVE = `
     else { stream?.close(); stream = undefined; }
   });
 
+  /** Another tab may have logged in as somebody else, or anew: this page is the browser's login's. */
+  async function sameLogin() {
+    const { ok, said } = await get("/api/session");
+    if (!ok) return;
+    if (said.name !== who.name || said.role !== who.role) return location.reload();
+    who = said;
+  }
+
   async function freshen() {
     const told = await get("/health/ready");
     if (told.said.status === undefined) throw new Error(told.said.error);
     showHealth(told.said);
-    if (!who || governor?.ladder === undefined) showGovernor((await get("/api/governor")).said);
+    const { ok, said } = await get("/api/governor");
+    if (ok) showGovernor(said);
     if (who) {
+      await sameLogin();
       if (!byId("node").textContent) showNode((await get("/api/system")).said.node);
       await loadFeeds();
     }

@@ -33,8 +33,8 @@ export const STATUS = `
     showFacts();
   }
 
-  function levelText({ level, running }) {
-    if (level === null) return "None for now";
+  function levelText({ level, running, reason }) {
+    if (level === null) return reason === "elsewhere" ? "None on this box" : "None for now";
     if (running === level) return level;
     return running === null ? level + ", being loaded" : running + ", then " + level;
   }
