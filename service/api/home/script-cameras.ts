@@ -14,7 +14,7 @@ export const CAMERAS = `
     for (const feed of feeds) showFeed(feed);
     for (const [kind, where] of [["camera", "cameras"], ["microphone", "microphones"]]) {
       const some = feeds.some((feed) => feed.kind === kind);
-      const why = ok ? "This box has no " + kind + ". The configuration file names them under feeds." : said.error;
+      const why = ok ? "This box has no " + kind + " yet: add one under feeds in its configuration file." : said.error;
       byId(where).hidden = !some;
       sayOrHide(byId(where + "-none"), some ? "" : why);
     }
