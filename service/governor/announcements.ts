@@ -28,6 +28,7 @@ export class Announcements {
   private toldAt = Number.NEGATIVE_INFINITY;
   private pending = false;
   private distrusted = "";
+  private running: string | null = null;
 
   constructor(private readonly options: Options) {}
 
@@ -59,13 +60,15 @@ export class Announcements {
     return true;
   }
 
-  /** Tells the state where there was news, or where the last is old. */
+  /** Tells the state where there was news, another level runs, or the last is old. */
   show(state: GovernorState): void {
     this.measure(state);
     const distrusted = state.readings.distrusted.map(({ sensor }) => sensor).join();
     const stale = this.options.clock.monotonic() - this.toldAt >= REFRESH;
-    if (this.pending || stale || distrusted !== this.distrusted) this.tell(state);
+    const other = distrusted !== this.distrusted || state.running !== this.running;
+    if (this.pending || stale || other) this.tell(state);
     this.distrusted = distrusted;
+    this.running = state.running;
   }
 
   tell(state: GovernorState): void {

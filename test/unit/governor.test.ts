@@ -23,6 +23,21 @@ describe("the governor", () => {
     expect(bench.governor.health()).toMatchObject({ state: "ok", detail: { level: "q8", mode: "auto" } });
   });
 
+  it("tells when the level that it wanted runs, and not only with the next news", async () => {
+    const bench = new GovernorBench();
+    bench.levels.slow = true;
+    const starting = bench.start();
+    await bench.pass(3);
+    await starting;
+    expect(bench.states.at(-1)).toMatchObject({ level: "q8", running: null });
+    bench.levels.loaded();
+    await bench.pass(2);
+    expect(bench.states.at(-1)).toMatchObject({ level: "q8", running: "q8" });
+    const told = bench.states.length;
+    await bench.pass(5);
+    expect(bench.states).toHaveLength(told);
+  });
+
   it("takes a lower level at once where memory goes, and waits for no answer under way", async () => {
     const bench = await started();
     await bench.pass(90);
