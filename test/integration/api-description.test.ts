@@ -156,7 +156,7 @@ describe("each operation of the whole service", () => {
     // Pages are not described.
     const told = [...named.matchAll(/`([A-Z]+ \S+)`/g)].map(([, one]) => one);
     expect(
-      [...open.map(({ method, path }) => `${method} ${path}`), "GET /login", "GET /setup"].sort(),
+      [...open.map(({ method, path }) => `${method} ${path}`), "GET /", "GET /login", "GET /setup"].sort(),
     ).toEqual(told.sort());
   });
 
