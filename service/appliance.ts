@@ -51,6 +51,8 @@ interface Options {
 
 /** Where a running appliance can be reached. */
 export interface Places {
+  /** The front page. */
+  readonly page: string | undefined;
   readonly health: string | undefined;
   readonly broker: string | undefined;
   readonly topics: string;
@@ -221,6 +223,7 @@ export class Appliance {
   places(): Places {
     const { config } = this.options;
     return {
+      page: this.server.url && `${this.server.url}/`,
       health: this.server.url && `${this.server.url}/health/ready`,
       broker: config.mqtt.broker.kind === "embedded" ? this.broker?.url() : config.mqtt.broker.url,
       topics: `${this.delivery.base}/#`,

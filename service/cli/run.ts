@@ -83,6 +83,7 @@ function endOf(
 
 function showPlaces(places: Places, logger: Logger): void {
   const rows: [string, string | undefined][] = [
+    ["page", places.page],
     ["health", places.health],
     ["broker", places.broker],
     ["topics", places.topics],
