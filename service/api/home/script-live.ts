@@ -82,7 +82,6 @@ export const LIVE = `
       if (!byId("node").textContent) showNode((await get("/api/system")).said.node);
       await loadFeeds();
     }
-    answered = Date.now();
     if (away) back();
   }
 

@@ -38,6 +38,7 @@ const BEGIN = `
   /** GET. A login that is over begins the page anew: it then shows what is open, or where to log in. */
   async function get(path) {
     const answer = await ask("GET", path);
+    answered = Date.now();
     if (answer.status === 401 && who) location.reload();
     const by = Date.parse(answer.date ?? "") - Date.now();
     if (Number.isFinite(by)) ahead = Math.abs(by) < 2000 ? 0 : by;
